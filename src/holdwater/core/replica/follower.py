@@ -1,0 +1,63 @@
+"""A follower of one partition.
+
+Purpose: become a byte-for-byte prefix of the leader's log and stay one.
+
+What holds:
+
+- The log is cut only where the leader, in the epoch that both agree on, said that histories part (KIP-101, KIP-279) [R8]; only an
+  unclean election makes that point lie below the follower's own high watermark.
+- The high watermark is the smaller of what the leader last said and the own log end offset [R5 within a leader epoch].
+"""
+
+from holdwater.kernel.ports import Log
+
+
+class FollowerReplica:
+    """See the module."""
+
+    is_leader = False
+
+    def __init__(self, *, log: Log, leader_id: int, leader_epoch: int, partition_epoch: int, high_watermark: int) -> None:
+        self.log = log
+        self.leader_id = leader_id
+        """-1 while the partition has no leader."""
+        self.leader_epoch = leader_epoch
+        self.partition_epoch = partition_epoch
+        self.high_watermark = min(high_watermark, log.log_end_offset)
+
+    def append(self, records: bytes, leader_high_watermark: int, leader_log_start: int, wall_ms: int) -> int:
+        """Append what the leader sent (possibly nothing) and take over its watermarks; returns the log end offset.
+
+        Raises ``CorruptRecords`` when the bytes are not the continuation of this log.
+        """
+        log = self.log
+        end = log.append_as_follower(records, wall_ms) if records else log.log_end_offset
+        high_watermark = min(leader_high_watermark, end)
+        if high_watermark > self.high_watermark:
+            self.high_watermark = high_watermark
+        if leader_log_start > log.log_start_offset:
+            log.advance_log_start(min(leader_log_start, self.high_watermark))
+        return end
+
+    def truncate_after_divergence(self, epoch: int, end_offset: int) -> int:
+        """The leader's log ends ``epoch``, the largest one both may share, at ``end_offset``: cut back to the common history.
+
+        Returns the new log end offset. When this log knows no such epoch, the largest smaller one decides, and the next fetch asks again
+        (KIP-279's iteration); when it knows none at all, the leader's end is the only evidence.
+        """
+        own = self.log.end_offset_for_epoch(epoch)
+        if own is None:
+            target = end_offset
+        elif own.leader_epoch == epoch:
+            target = min(end_offset, own.end_offset)
+        else:
+            target = own.end_offset
+        if target < self.log.log_end_offset:
+            self.log.truncate_to(max(target, self.log.log_start_offset))
+        self.high_watermark = min(self.high_watermark, self.log.log_end_offset)
+        return self.log.log_end_offset
+
+    def restart_at(self, offset: int) -> None:
+        """The leader no longer has what follows this log: start empty at ``offset``, its log start."""
+        self.log.truncate_fully_and_start_at(offset)
+        self.high_watermark = offset
