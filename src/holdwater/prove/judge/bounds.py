@@ -1,0 +1,79 @@
+"""How long writes and reads may pause when a broker is killed, computed from the settings of the target and of the client.
+
+The rules are Kafka's: a dead broker is fenced when its session ends at the active controller, its partitions then get new leaders (or lose
+it from their ISR), and clients find out when they ask again. Brokers of kind ``holdwater`` take a closed connection as evidence and are
+bounded by their short lease instead; both formulas are printed with their inputs.
+"""
+
+from dataclasses import dataclass, field
+
+from holdwater.prove.settings import Settings
+
+ELECTION_AND_SPREAD_MS = 1000
+"""Time for the controller to write the new leader and for every broker to learn of it; Kafka promises none, seen below 300 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A limit with where it comes from. ``lower_ms`` is the least that the rules allow; shorter is no anomaly, only informative."""
+
+    value_ms: int
+    formula: str
+    inputs: dict[str, int] = field(default_factory=dict[str, int])
+    assumed: tuple[str, ...] = ()
+    """Inputs that the target did not tell, so that Kafka's default stands for them."""
+    lower_ms: int = 0
+
+
+def failover(settings: Settings, *, controller: bool, reading: bool = False) -> Bound:
+    """The longest pause on a partition that a killed broker led or replicated. ``controller``: it was the active controller too."""
+    if settings.kind == "holdwater":
+        return _quick_failover(settings, controller=controller, reading=reading)
+    return _kafka_failover(settings, controller=controller, reading=reading)
+
+
+def _client_part(settings: Settings, *, reading: bool) -> tuple[list[str], dict[str, int]]:
+    role = "consumer" if reading else "producer"
+    keys = ["retry.backoff.max.ms", "reconnect.backoff.max.ms"] + (["fetch.wait.max.ms", "fetch.error.backoff.ms"] if reading else [])
+    return keys, {key: settings.client_ms(key, role) for key in keys}
+
+
+def _kafka_failover(settings: Settings, *, controller: bool, reading: bool) -> Bound:
+    keys = ["broker.session.timeout.ms"]
+    if controller:
+        keys += ["controller.quorum.fetch.timeout.ms", "controller.quorum.election.timeout.ms"]
+    told = {key: settings.broker_ms(key) for key in keys}
+    inputs = {key: value for key, (value, _) in told.items()}
+    assumed = tuple(key for key, (_, known) in told.items() if not known)
+    value = sum(inputs.values()) + ELECTION_AND_SPREAD_MS
+    terms = [*keys, f"{ELECTION_AND_SPREAD_MS} (election and spread)"]
+    if controller:
+        # The election timer is drawn between once and twice its setting.
+        value += inputs["controller.quorum.election.timeout.ms"]
+        terms[terms.index("controller.quorum.election.timeout.ms")] = "2 x controller.quorum.election.timeout.ms"
+    client_keys, client_inputs = _client_part(settings, reading=reading)
+    heartbeat, _ = settings.broker_ms("broker.heartbeat.interval.ms")
+    return Bound(
+        value_ms=value + sum(client_inputs.values()),
+        formula=" + ".join(terms + client_keys),
+        inputs=inputs | client_inputs,
+        assumed=assumed,
+        lower_ms=max(0, inputs["broker.session.timeout.ms"] - heartbeat),
+    )
+
+
+SHORT_LEASE_MS = 300
+QUICK_PRE_VOTE_MS = 150
+QUICK_ELECTION_MS = 500
+
+
+def _quick_failover(settings: Settings, *, controller: bool, reading: bool) -> Bound:
+    keys, inputs = _client_part(settings, reading=reading)
+    terms = {"short lease after the connection closed": SHORT_LEASE_MS, "election and spread": ELECTION_AND_SPREAD_MS}
+    if controller:
+        terms |= {"pre-vote after the quorum leader's connection closed": QUICK_PRE_VOTE_MS, "quorum election": QUICK_ELECTION_MS}
+    return Bound(
+        value_ms=sum(terms.values()) + sum(inputs.values()),
+        formula=" + ".join([f"{value} ({name})" for name, value in terms.items()] + keys),
+        inputs=inputs,
+    )

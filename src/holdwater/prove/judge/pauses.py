@@ -1,0 +1,102 @@
+"""When nothing was acknowledged though a write waited, and when nothing was delivered though a record was there to read."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import NamedTuple
+
+from holdwater.prove.history.model import History, State
+
+_Wait = tuple[int, int, bool]
+"""(end of the wait, its start, whether it ended with success), in nanoseconds."""
+
+
+class Pause(NamedTuple):
+    """A time in which one partition stood still for one side. ``waiting`` writes (or records) were answered when it ended.
+
+    ``open`` is True when it had not ended by the end of the run; ``end_ns`` is then when the last of them gave up, or the end of the
+    record.
+    """
+
+    partition: int
+    start_ns: int
+    end_ns: int
+    waiting: int
+    open: bool = False
+
+    @property
+    def length_ms(self) -> float:
+        """Length in milliseconds."""
+        return round((self.end_ns - self.start_ns) / 1e6, 3)
+
+    def overlaps(self, start_ns: int, end_ns: int) -> bool:
+        """Whether it has a moment in common with the given time."""
+        return self.start_ns < end_ns and start_ns < self.end_ns
+
+
+def write_pauses(history: History, *, at_least_ms: float) -> list[Pause]:
+    """Per partition: from the last acknowledgement (or the first waiting send, if later) to the next one; only where a send waited.
+
+    A send counts as waiting from the call of produce() until its acknowledgement or error; one without any answer waits to the end, so a
+    partition that never comes back shows one open pause.
+    """
+    sends = history.sends
+    end_ns = _end_of_record(history)
+    waits_by: dict[int, list[_Wait]] = {}
+    ok, unknown = int(State.OK), int(State.UNKNOWN)
+    for state, partition, done_ns, invoke_ns in zip(sends.state, sends.partition, sends.done_ns, sends.invoke_ns, strict=True):
+        if state in (ok, unknown):
+            waits_by.setdefault(partition, []).append((done_ns or end_ns, invoke_ns, state == ok))
+    pauses: list[Pause] = []
+    for partition in sorted(waits_by):
+        pauses += _pauses_of(partition, waits_by[partition], int(at_least_ms * 1e6))
+    return pauses
+
+
+def read_pauses(history: History, *, at_least_ms: float) -> list[Pause]:
+    """Per partition: from the last delivery (or the moment the next record was acknowledged, if later) to the next delivery.
+
+    A record that was never acknowledged counts from its send. With several sessions the first to get a record counts.
+    """
+    sends = history.sends
+    waits_by: dict[int, list[_Wait]] = {}
+    highest: dict[int, int] = {}
+    ok = int(State.OK)
+    for _, partition, offset, identifier, time_ns in history.reads.rows():
+        if identifier < 0 or offset <= highest.get(partition, -1):
+            continue
+        highest[partition] = offset
+        there_ns = sends.done_ns[identifier] if sends.state[identifier] == ok else sends.invoke_ns[identifier]
+        waits_by.setdefault(partition, []).append((time_ns, min(there_ns, time_ns), True))
+    pauses: list[Pause] = []
+    for partition in sorted(waits_by):
+        pauses += _pauses_of(partition, waits_by[partition], int(at_least_ms * 1e6))
+    return pauses
+
+
+def _pauses_of(partition: int, waits: list[_Wait], at_least_ns: int) -> list[Pause]:
+    """A gap between two successes is a pause from the moment that somebody waited in it. Gaps are few, so each may look at all waits."""
+    answers = sorted([done for done, _, success in waits if success])
+    gaps = [(before, after) for before, after in pairwise([0, *answers]) if after - before >= at_least_ns]
+    pauses: list[Pause] = []
+    for before, after in gaps:
+        waiting = [since for done, since, _ in waits if done > before and since < after]
+        start = max(before, min(waiting, default=after))
+        if after - start >= at_least_ns:
+            pauses.append(Pause(partition, start, after, len(waiting)))
+    last = answers[-1] if answers else 0
+    unanswered = [(done, since) for done, since, _ in waits if done > last]
+    if unanswered:
+        start, end = max(last, min(since for _, since in unanswered)), max(done for done, _ in unanswered)
+        if end - start >= at_least_ns:
+            pauses.append(Pause(partition, start, end, len(unanswered), open=True))
+    return pauses
+
+
+def _end_of_record(history: History) -> int:
+    last_event = history.events[-1].time_ns if history.events else 0
+    return max(last_event, max(history.sends.done_ns, default=0), max(history.sends.invoke_ns, default=0))
+
+
+def longest(pauses: Iterable[Pause]) -> Pause | None:
+    """The longest pause, one that did not end before all others, the earlier one of equals; ``None`` of none."""
+    return max(pauses, key=lambda pause: (pause.open, pause.end_ns - pause.start_ns, -pause.start_ns), default=None)
