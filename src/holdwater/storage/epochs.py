@@ -1,0 +1,118 @@
+"""The leader-epoch cache: which leader epoch began at which offset (KIP-101), kept in ``leader-epoch-checkpoint``.
+
+Invariants: epochs and start offsets both strictly rise. The first entry starts at or above the log start offset once that was raised.
+The file follows every change at once; it is synced with the log (``sync``), before the recovery point passes what it speaks of.
+"""
+
+from bisect import bisect_left, bisect_right
+
+from holdwater.kernel.invariant import invariant
+from holdwater.kernel.ports import Disk, EpochEnd
+from holdwater.storage.checkpoints import DamagedFile, format_pairs, parse_pairs
+from holdwater.storage.names import LEADER_EPOCH_FILE
+from holdwater.storage.segment import sync_path
+
+
+class LeaderEpochs:
+    """Entries of (leader epoch, start offset) in memory and in the file."""
+
+    __slots__ = ("_disk", "_epochs", "_path", "_starts", "_unsynced")
+
+    def __init__(self, disk: Disk, directory: str) -> None:
+        self._disk = disk
+        self._path = f"{directory}/{LEADER_EPOCH_FILE}"
+        self._epochs: list[int] = []
+        self._starts: list[int] = []
+        self._unsynced = False
+
+    def load(self) -> bool:
+        """Read the file; an absent one is empty. Returns whether it could be trusted: a damaged one leaves the cache empty."""
+        try:
+            pairs = parse_pairs(self._disk.read_file(self._path).decode("utf-8", "replace"), self._path)
+        except FileNotFoundError:
+            pairs = []
+        except DamagedFile:
+            return False
+        if not all(epoch.isdigit() for epoch, _ in pairs):
+            return False
+        epochs = [int(epoch) for epoch, _ in pairs]
+        starts = [start for _, start in pairs]
+        if epochs != sorted(set(epochs)) or starts != sorted(set(starts)):
+            return False
+        self._epochs, self._starts = epochs, starts
+        return True
+
+    @property
+    def latest(self) -> int:
+        """Largest leader epoch, or -1."""
+        return self._epochs[-1] if self._epochs else -1
+
+    def entries(self) -> list[tuple[int, int]]:
+        """All (leader epoch, start offset)."""
+        return list(zip(self._epochs, self._starts, strict=True))
+
+    def assign(self, epoch: int, start_offset: int) -> None:
+        """Note that ``epoch`` starts at ``start_offset``. Entries that contradict it, later or with a later start, go (no data can be theirs)."""
+        invariant(epoch >= 0 and start_offset >= 0, f"leader epoch {epoch} cannot start at offset {start_offset}")
+        epochs, starts = self._epochs, self._starts
+        if epochs and epochs[-1] == epoch and starts[-1] <= start_offset:
+            return
+        keep = min(bisect_left(epochs, epoch), bisect_left(starts, start_offset))
+        del epochs[keep:]
+        del starts[keep:]
+        epochs.append(epoch)
+        starts.append(start_offset)
+        self._write()
+
+    def drop_from(self, offset: int) -> None:
+        """Forget epochs that start at or above ``offset`` (the log was cut there)."""
+        keep = bisect_left(self._starts, offset)
+        if keep < len(self._starts):
+            del self._epochs[keep:]
+            del self._starts[keep:]
+            self._write()
+
+    def start_at(self, offset: int) -> None:
+        """Forget epochs that end at or below ``offset``, the new log start; the one that holds it starts there now."""
+        keep = bisect_right(self._starts, offset) - 1
+        if keep >= 0 and self._starts[keep] != offset:
+            self._starts[keep] = offset
+        elif keep <= 0:
+            return
+        del self._epochs[:keep]
+        del self._starts[:keep]
+        self._write()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        if self._epochs:
+            self._epochs.clear()
+            self._starts.clear()
+            self._write()
+
+    def end_offset_for(self, epoch: int, log_end_offset: int) -> EpochEnd | None:
+        """The largest known epoch not above ``epoch`` and where it ends."""
+        index = bisect_right(self._epochs, epoch) - 1
+        if index < 0:
+            return None
+        end = self._starts[index + 1] if index + 1 < len(self._starts) else log_end_offset
+        return EpochEnd(self._epochs[index], end)
+
+    def epoch_at(self, offset: int) -> int:
+        """Epoch of the record at ``offset``, or -1 before the first entry."""
+        index = bisect_right(self._starts, offset) - 1
+        return self._epochs[index] if index >= 0 else -1
+
+    def begin_sync(self) -> bool:
+        """Whether the file changed since the last sync; ``sync`` is then owed."""
+        unsynced, self._unsynced = self._unsynced, False
+        return unsynced
+
+    def sync(self) -> None:
+        """Make the file's content durable; its directory entry is the caller's. Touches nothing in memory, so it may run off the loop."""
+        sync_path(self._disk, self._path)
+
+    def _write(self) -> None:
+        self._unsynced = True
+        content = format_pairs([(str(epoch), start) for epoch, start in zip(self._epochs, self._starts, strict=True)])
+        self._disk.replace_file(self._path, content.encode("ascii"), durable=False)

@@ -1,0 +1,573 @@
+"""One replica's log of one partition: kernel.ports.Log over segments, leader epochs and producers.
+
+Invariants, besides those of ``kernel.ports.Log``:
+- segments are contiguous and rising; all but the last (the active one) never change; ``log_start_offset`` lies in the first one or after it;
+- what a failed append left behind is cut away before anything else is written, or the log refuses every later append;
+- ``synced_end_offset`` never passes what the files, their directory entries and the leader-epoch file hold durably; before a cut lowers it,
+  ``before_cut`` has stored the lower value, so that a recovery point on disk never speaks of bytes that came later (INVARIANTS R12).
+
+Not in here: the high watermark, who may append, when to sync. ``recovery`` builds a ``PartitionLog``; ``PartitionLog.create`` makes a new one.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import pairwise
+from struct import Struct
+from typing import NamedTuple
+
+from holdwater.kernel.errors import ErrorCode
+from holdwater.kernel.invariant import invariant
+from holdwater.kernel.ports import (
+    AbortedTransaction,
+    AppendResult,
+    BatchHeader,
+    CorruptRecords,
+    Disk,
+    DiskFailure,
+    EpochEnd,
+    TimestampedOffset,
+)
+from holdwater.storage import search
+from holdwater.storage.config import LOG_APPEND_TIME, LogConfig
+from holdwater.storage.epochs import LeaderEpochs
+from holdwater.storage.facts import Damage, LogEvent
+from holdwater.storage.producer_files import ProducerFiles
+from holdwater.storage.producers import Producers, replay, take_in
+from holdwater.storage.scan import walk
+from holdwater.storage.segment import Segment
+from holdwater.wire.records import (
+    CONTROL_FLAG,
+    HEAD_BYTES,
+    LENGTH_OVERHEAD,
+    MAGIC,
+    TransactionMarker,
+    batches,
+    check_crc,
+    parse_header,
+    read_transaction_marker,
+    stamp_batch,
+)
+
+_pack_head = Struct(">qiibI").pack
+_new_result = AppendResult._make
+
+
+class SyncJob(NamedTuple):
+    """A sync that is under way: ``run`` may be called off the loop, everything else of the log stays on it."""
+
+    end_offset: int
+    run: Callable[[], None]
+    synced_segments: int
+
+
+class PartitionLog:
+    """See the module. ``partition`` names it in messages; ``path`` is its directory."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        path: str,
+        config: LogConfig,
+        *,
+        segments: list[Segment],
+        epochs: LeaderEpochs,
+        producers: Producers,
+        producer_files: ProducerFiles,
+        log_start_offset: int,
+        log_end_offset: int,
+        synced_end_offset: int,
+    ) -> None:
+        """For ``create`` and ``recovery``; the parts agree with each other."""
+        self.path = path
+        self.damage: Damage | None = None
+        self.damaged_segments: list[Segment] = []
+        """Segments after ``damage``: kept on disk, not part of the log, removed by the next cut."""
+        self.events: list[LogEvent] = []
+        self.before_cut: Callable[[int], None] | None = None
+        """Called with the new synced end offset before the log is cut below the old one; must store it durably."""
+        self._disk = disk
+        self._segments = segments
+        self._bases = [segment.base_offset for segment in segments]
+        self._active = segments[-1]
+        self._warm: Segment | None = None
+        self._epochs = epochs
+        self._producers = producers
+        self._producer_files = producer_files
+        self._start = log_start_offset
+        self._end = log_end_offset
+        self._synced = synced_end_offset
+        self._unsynced_segments = [one for one, following in pairwise(segments) if following.base_offset > synced_end_offset]
+        self._directory_changed = True
+        self._running_syncs = 0
+        self._failure: DiskFailure | None = None
+        self._latest_epoch = epochs.latest
+        self.configure(config)
+
+    @classmethod
+    def create(cls, disk: Disk, path: str, config: LogConfig, wall_ms: int, *, start_offset: int = 0) -> "PartitionLog":
+        """A new, empty log in the existing directory ``path``."""
+        segment = Segment(disk, path, start_offset, config, wall_ms, fresh=True)
+        segment.file  # noqa: B018 - creates the file
+        return cls(
+            disk,
+            path,
+            config,
+            segments=[segment],
+            epochs=LeaderEpochs(disk, path),
+            producers=Producers(start_offset),
+            producer_files=ProducerFiles(disk, path),
+            log_start_offset=start_offset,
+            log_end_offset=start_offset,
+            synced_end_offset=start_offset,
+        )
+
+    def configure(self, config: LogConfig) -> None:
+        """Replace the settings; segments already written stay as they are."""
+        self.config = config
+        self._stamps = config.message_timestamp_type == LOG_APPEND_TIME
+        self._max_bytes = config.max_message_bytes
+        self._after_max_ms = config.message_timestamp_after_max_ms
+        self._before_max_ms = config.message_timestamp_before_max_ms
+
+    # Where it starts and ends
+
+    @property
+    def log_start_offset(self) -> int:
+        """First offset a reader may ask for."""
+        return self._start
+
+    @property
+    def log_end_offset(self) -> int:
+        """Offset the next record gets."""
+        return self._end
+
+    @property
+    def synced_end_offset(self) -> int:
+        """Every record below it survives a power loss."""
+        return self._synced
+
+    @property
+    def latest_epoch(self) -> int:
+        """Largest leader epoch, or -1."""
+        return self._latest_epoch
+
+    def size_bytes(self) -> int:
+        """Bytes of records on disk."""
+        return sum(segment.size for segment in self._segments)
+
+    @property
+    def segment_count(self) -> int:
+        """Files the records lie in."""
+        return len(self._segments)
+
+    # Append
+
+    def append_as_leader(
+        self, data: bytes, header: BatchHeader, leader_epoch: int, wall_ms: int, transaction_version: int = 0
+    ) -> AppendResult:
+        """Append one whole batch at the log end offset.
+
+        ``transaction_version`` is that of WriteTxnMarkers (KIP-1228), for markers only. Error codes in the result, nothing written then:
+        MESSAGE_TOO_LARGE, INVALID_TIMESTAMP, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE,
+        TRANSACTION_COORDINATOR_FENCED. Raises ``DiskFailure``.
+        """
+        length = len(data)
+        _, batch_length, _, _, crc, attributes, last_offset_delta, base_timestamp, max_timestamp, producer_id, _, _, _ = header
+        invariant(batch_length == length - LENGTH_OVERHEAD, "append_as_leader takes exactly one batch")
+        marker = None
+        if attributes & CONTROL_FLAG:
+            if producer_id >= 0:
+                marker = read_transaction_marker(data, 0, header)
+        elif length > self._max_bytes:
+            return _refused(ErrorCode.MESSAGE_TOO_LARGE)
+        elif not self._stamps and (
+            max_timestamp - wall_ms > self._after_max_ms or (wall_ms - base_timestamp > self._before_max_ms and base_timestamp >= 0)
+        ):
+            return _refused(ErrorCode.INVALID_TIMESTAMP)
+        if producer_id >= 0:
+            judged = self._judge(header, marker, transaction_version)
+            if judged is not None:
+                return judged
+        log_append_time = -1
+        if self._stamps and not attributes & CONTROL_FLAG:
+            log_append_time = wall_ms
+            data = stamp_batch(data, wall_ms)
+            header = parse_header(data)
+            crc, max_timestamp = header.crc, wall_ms
+
+        base_offset = self._end
+        last_offset = base_offset + last_offset_delta
+        if leader_epoch != self._latest_epoch:
+            self.assign_epoch(leader_epoch)
+        segment = self._active
+        if segment.must_roll(length, last_offset, max_timestamp, wall_ms, self.config):
+            segment = self._roll(wall_ms)
+        self._write(segment, _pack_head(base_offset, batch_length, leader_epoch, MAGIC, crc), data[HEAD_BYTES:])
+        segment.note(base_offset, last_offset, length, max_timestamp)
+        self._end = last_offset + 1
+        if producer_id >= 0:
+            self._take_in(segment, header, base_offset, marker)
+        return _new_result((0, base_offset, last_offset, log_append_time, False))
+
+    def _judge(self, header: BatchHeader, marker: TransactionMarker | None, transaction_version: int) -> AppendResult | None:
+        """The answer to a batch of a known producer that is not to be appended; ``None`` for one that is."""
+        if marker is not None:
+            code = self._producers.check_marker(header, marker, transaction_version)
+            return _refused(code) if code else None
+        code, known = self._producers.check_data(header)
+        if known is not None:
+            return AppendResult(0, known.first_offset, known.last_offset, known.timestamp_ms if self._stamps else -1, True)
+        return _refused(code) if code else None
+
+    def _take_in(self, segment: Segment, header: BatchHeader, base_offset: int, marker: TransactionMarker | None) -> None:
+        aborted = take_in(self._producers, header, base_offset, marker)
+        if aborted is not None:
+            segment.txn_index.append(aborted)
+
+    def _write(self, segment: Segment, *parts: bytes) -> None:
+        """Append to a segment's file. If what a failure left behind cannot be cut away, nothing is ever appended again."""
+        if self._failure is not None:
+            raise self._failure
+        invariant(self.damage is None, f"{self.path} is damaged ({self.damage}): nothing may be appended to it")
+        try:
+            segment.append(*parts)
+        except DiskFailure as failure:
+            if segment.file.size != segment.size:
+                self._failure = failure
+            raise
+
+    def append_as_follower(self, data: bytes, wall_ms: int) -> int:
+        """Append whole batches as the leader stored them; see ``kernel.ports.Log``. Batches before a bad one are written."""
+        run: list[tuple[BatchHeader, TransactionMarker | None]] = []
+        run_start = run_end = 0
+        expected = self._end
+        segment = self._active
+        try:
+            for position, header, end in batches(data):
+                marker = self._check_replicated(data, position, header, expected)
+                last_offset = header.base_offset + header.last_offset_delta
+                if segment.must_roll(end - run_start, last_offset, header.max_timestamp, wall_ms, self.config):
+                    self._append_run(segment, data[run_start:run_end], run)
+                    segment = self._roll(wall_ms, header.base_offset)
+                    run_start, run = position, []
+                self._follow_epoch(header)
+                run.append((header, marker))
+                run_end = end
+                expected = last_offset + 1
+        except CorruptRecords:
+            self._append_run(segment, data[run_start:run_end], run)
+            raise
+        self._append_run(segment, data[run_start:run_end], run)
+        return self._end
+
+    def _check_replicated(self, data: bytes, position: int, header: BatchHeader, expected: int) -> TransactionMarker | None:
+        """Raise ``CorruptRecords`` unless the batch is intact and continues the log; returns the marker if it is one."""
+        check_crc(data, position, header)
+        base_offset = header.base_offset
+        if base_offset != expected and not (self.config.compact and base_offset > expected):
+            raise CorruptRecords(f"{self.path} ends at offset {expected}, the batch that came starts at {base_offset}")
+        if header.attributes & CONTROL_FLAG and header.producer_id >= 0:
+            return read_transaction_marker(data, position, header)
+        return None
+
+    def _append_run(self, segment: Segment, content: bytes, run: list[tuple[BatchHeader, TransactionMarker | None]]) -> None:
+        """Write checked batches that fit one segment, in one write, then account for them."""
+        if not run:
+            return
+        self._write(segment, content)
+        for header, marker in run:
+            base_offset = header.base_offset
+            last_offset = base_offset + header.last_offset_delta
+            segment.note(base_offset, last_offset, header.batch_length + LENGTH_OVERHEAD, header.max_timestamp)
+            self._end = last_offset + 1
+            if header.producer_id >= 0:
+                self._take_in(segment, header, base_offset, marker)
+
+    def _follow_epoch(self, header: BatchHeader) -> None:
+        """Take a batch's leader epoch into the cache. Epochs never fall along a log, except over an epoch that has no records here."""
+        epoch = header.partition_leader_epoch
+        if epoch < 0 or epoch == self._latest_epoch:
+            return
+        if epoch < self._latest_epoch:
+            self._epochs.drop_from(header.base_offset)
+            self._latest_epoch = self._epochs.latest
+            if epoch < self._latest_epoch:
+                raise CorruptRecords(
+                    f"{self.path}: a batch of leader epoch {epoch} at offset {header.base_offset}, after records of epoch {self._latest_epoch}"
+                )
+        self._epochs.assign(epoch, header.base_offset)
+        self._latest_epoch = self._epochs.latest
+
+    def _roll(self, wall_ms: int, base_offset: int = -1) -> Segment:
+        """Start a new active segment, at the log end offset or (follower of a compacted log) higher."""
+        base_offset = max(base_offset, self._end)
+        previous = self._active
+        if previous.size == 0 and previous.base_offset == base_offset:
+            return previous
+        previous.become_inactive()
+        self._producers.end_offset = self._end
+        self._producer_files.write(self._producers, durable=False)
+        segment = Segment(self._disk, self.path, base_offset, self.config, wall_ms, fresh=True)
+        segment.file  # noqa: B018 - creates the file
+        self._unsynced_segments.append(previous)
+        if len(self._segments) > 1:
+            self._segments[-2].drop_table()
+        self._segments.append(segment)
+        self._bases.append(base_offset)
+        self._active = segment
+        self._directory_changed = True
+        return segment
+
+    # Read
+
+    def read(self, offset: int, max_bytes: int, upper_offset: int, *, at_least_one: bool) -> bytes:
+        """Whole batches from the one that holds ``offset``; see ``kernel.ports.Log``."""
+        if offset >= upper_offset:
+            return b""
+        segment = self._active
+        found = segment.range_in_table(offset, max_bytes, upper_offset, self._end, at_least_one)
+        if found is None:
+            return self._read_older(offset, max_bytes, upper_offset, at_least_one)
+        start, limit = found
+        return segment.file.read(start, limit - start) if limit > start else b""
+
+    def _read_older(self, offset: int, max_bytes: int, upper_offset: int, at_least_one: bool) -> bytes:
+        index = max(bisect_right(self._bases, offset) - 1, 0)
+        while index < len(self._segments):
+            segment = self._segments[index]
+            self._warm_up(segment)
+            end_offset = self._bases[index + 1] if index + 1 < len(self._bases) else self._end
+            found = segment.range_in_table(offset, max_bytes, upper_offset, end_offset, at_least_one) if offset < end_offset else None
+            if found is not None:
+                return segment.file.read(found[0], found[1] - found[0]) if found[1] > found[0] else b""
+            data = segment.scan_read(offset, max_bytes, upper_offset, at_least_one)
+            if data is not None:
+                return data
+            index += 1
+        return b""
+
+    def _warm_up(self, segment: Segment) -> None:
+        """Of the inactive segments only the last one read keeps its file open and its indexes in memory."""
+        if segment is self._active or segment is self._warm:
+            return
+        if self._warm is not None and self._warm is not self._active and not self._running_syncs:
+            self._warm.release()
+        self._warm = segment
+
+    def offset_for_timestamp(self, timestamp_ms: int, upper_offset: int) -> TimestampedOffset | None:
+        """First record below ``upper_offset`` whose timestamp is at least ``timestamp_ms``."""
+        return search.offset_for_timestamp(self, self._segments, timestamp_ms, min(upper_offset, self._end))
+
+    def max_timestamp_offset(self, upper_offset: int) -> TimestampedOffset | None:
+        """The record with the largest timestamp below ``upper_offset`` (KIP-734)."""
+        return search.max_timestamp_offset(self, self._segments, min(upper_offset, self._end))
+
+    # Leader epochs
+
+    def assign_epoch(self, leader_epoch: int) -> None:
+        """Note that ``leader_epoch`` starts at the log end offset."""
+        invariant(leader_epoch >= self._latest_epoch, f"{self.path} has leader epoch {self._latest_epoch}, {leader_epoch} is older")
+        self._epochs.assign(leader_epoch, self._end)
+        self._latest_epoch = self._epochs.latest
+
+    def end_offset_for_epoch(self, leader_epoch: int) -> EpochEnd | None:
+        """Where the largest known epoch not above ``leader_epoch`` ends; the latest ends at the log end offset."""
+        return self._epochs.end_offset_for(leader_epoch, self._end)
+
+    def epoch_at(self, offset: int) -> int:
+        """Leader epoch of the record at ``offset``, or -1."""
+        return self._epochs.epoch_at(offset)
+
+    def epoch_entries(self) -> list[tuple[int, int]]:
+        """All (leader epoch, start offset), rising."""
+        return self._epochs.entries()
+
+    # Transactions and producers
+
+    @property
+    def producers(self) -> Producers:
+        """What is known of the producers; read it only (DescribeProducers, transaction verification)."""
+        return self._producers
+
+    def last_stable_offset(self, high_watermark: int) -> int:
+        """First offset of the earliest open transaction, at most ``high_watermark``."""
+        producers = self._producers
+        if not producers.open and not producers.completed:
+            return high_watermark
+        first = producers.first_unstable_offset(high_watermark)
+        return high_watermark if first is None or first > high_watermark else first
+
+    def open_transaction(self, producer_id: int) -> int:
+        """First offset of the producer's open transaction, or -1."""
+        state = self._producers.states.get(producer_id)
+        return state.transaction_start if state is not None else -1
+
+    def aborted_transactions(self, first_offset: int, end_offset: int) -> list[AbortedTransaction]:
+        """Aborted transactions that overlap the range."""
+        found: list[AbortedTransaction] = []
+        for segment in self._segments[max(bisect_right(self._bases, first_offset) - 1, 0) :]:
+            for entry in segment.txn_index.entries():
+                if entry.last_offset >= first_offset and entry.first_offset < end_offset:
+                    found.append(AbortedTransaction(entry.producer_id, entry.first_offset))
+                if entry.last_stable_offset >= end_offset:
+                    return found  # every later marker belongs to a transaction that began at or above the end
+        return found
+
+    def expire_producers(self, wall_ms: int) -> int:
+        """Forget producers idle for ``producer.id.expiration.ms``; returns how many. For the caller's periodic round."""
+        return self._producers.expire(wall_ms, self.config.producer_id_expiration_ms)
+
+    # Cut
+
+    def truncate_to(self, offset: int) -> None:
+        """Remove every record at or above ``offset``. A batch that begins below it goes as a whole, and the log then ends where it began.
+
+        Clears ``damage``: whoever cuts a damaged log has decided where the truth lies.
+        """
+        invariant(offset >= self._start, f"{self.path} starts at offset {self._start}, it cannot be cut to {offset}")
+        if offset >= self._end and self.damage is None:
+            self._epochs.drop_from(offset)
+            self._latest_epoch = self._epochs.latest
+            return
+        self._prepare_cut(min(offset, self._end))
+        for segment in reversed(self.damaged_segments):
+            segment.remove()
+        self.damaged_segments = []
+        while len(self._segments) > 1 and self._bases[-1] >= offset:
+            self._remove_segment(len(self._segments) - 1)
+        self._active = self._segments[-1]
+        self._end = self._active.truncate_to(min(offset, self._end))
+        self._after_cut()
+
+    def truncate_fully_and_start_at(self, offset: int) -> None:
+        """Remove everything; the log starts and ends at ``offset``."""
+        self._prepare_cut(min(offset, self._start))
+        wall_ms = self._active.created_ms
+        for segment in reversed(self.damaged_segments):
+            segment.remove()
+        self.damaged_segments = []
+        while self._segments:
+            self._remove_segment(len(self._segments) - 1)
+        self._active = Segment(self._disk, self.path, offset, self.config, wall_ms, fresh=True)
+        self._active.file  # noqa: B018 - creates the file
+        self._segments = [self._active]
+        self._bases = [offset]
+        self._start = self._end = self._synced = offset
+        self._epochs.clear()
+        self._after_cut()
+
+    def _prepare_cut(self, offset: int) -> None:
+        if offset < self._synced:
+            if self.before_cut is not None:
+                self.before_cut(offset)
+            self._synced = offset
+
+    def _after_cut(self) -> None:
+        self._unsynced_segments = [segment for segment in self._unsynced_segments if segment in self._segments[:-1]]
+        self._synced = min(self._synced, self._end)
+        self._directory_changed = True
+        self._failure = None
+        self.damage = None
+        self._warm = None
+        self._epochs.drop_from(self._end)
+        self._latest_epoch = self._epochs.latest
+        self._reload_producers()
+
+    def _remove_segment(self, index: int) -> None:
+        segment = self._segments.pop(index)
+        del self._bases[index]
+        if segment is self._warm:
+            self._warm = None
+        if segment in self._unsynced_segments:
+            self._unsynced_segments.remove(segment)
+        segment.remove()
+        self._directory_changed = True
+
+    def _reload_producers(self) -> None:
+        """Producer state at the log end offset, after a cut: the newest snapshot that is not above it, and the batches since."""
+        self._producer_files.remove_above(self._end)
+        if self._producers.is_empty():
+            self._producers.end_offset = self._end
+            return
+        self._producers = self._producer_files.load(self._bases[0], self._end)
+        for segment in self._segments[max(bisect_right(self._bases, self._producers.end_offset) - 1, 0) :]:
+            found = segment.find(self._producers.end_offset, LENGTH_OVERHEAD)
+            if found is None:
+                continue
+            for _, data, at, header in walk(segment.file, found[0], segment.size, segment.path(".log")):
+                replay(self._producers, data, at, header)
+        self._producers.end_offset = self._end
+
+    def advance_log_start(self, offset: int) -> None:
+        """Raise the log start offset and delete the segments below it; a lower offset changes nothing."""
+        if offset <= self._start:
+            return
+        invariant(offset <= self._end, f"{self.path} ends at offset {self._end}, its start cannot move to {offset}")
+        self._start = offset
+        while len(self._segments) > 1 and self._bases[1] <= offset:
+            self._remove_segment(0)
+        self._producer_files.remove_below(self._bases[0])
+        self._epochs.start_at(offset)
+
+    # Durability
+
+    def sync(self) -> None:
+        """Make everything appended so far durable."""
+        job = self.begin_sync()
+        job.run()
+        self.finish_sync(job)
+
+    def begin_sync(self) -> SyncJob:
+        """The first of three steps of a sync off the loop: ``begin_sync`` here, ``run`` anywhere, ``finish_sync`` here.
+
+        Between them the log may be appended to and read, not cut or closed.
+        """
+        rolled = list(self._unsynced_segments)
+        files = [segment.file for segment in [*rolled, self._active]]
+        directory_changed, self._directory_changed = self._directory_changed, False
+        epochs_changed = self._epochs.begin_sync()
+        if self._end == self._synced and not directory_changed and not epochs_changed:
+            files = []
+        self._running_syncs += 1
+
+        def run() -> None:
+            for file in files:
+                file.sync()
+            for segment in rolled:
+                segment.sync_indexes()
+            if epochs_changed:
+                self._epochs.sync()
+            if directory_changed or epochs_changed:
+                self._disk.sync_directory(self.path)
+            if directory_changed:
+                self._disk.sync_directory(self.path.rpartition("/")[0] or "/")
+
+        return SyncJob(self._end, run, len(rolled))
+
+    def finish_sync(self, job: SyncJob) -> None:
+        """Note that a job's ``run`` came back without an error."""
+        self._running_syncs -= 1
+        self._synced = max(self._synced, job.end_offset)
+        done = self._unsynced_segments[: job.synced_segments]
+        del self._unsynced_segments[: job.synced_segments]
+        for segment in done:
+            if segment is not self._warm and not self._running_syncs:
+                segment.release()
+
+    def close(self) -> None:
+        """Sync, write indexes and a producer snapshot, and release the files: what a clean start needs to read nothing."""
+        if self.damage is None and self._failure is None:
+            self._active.become_inactive()
+            self._producers.end_offset = self._end
+            self._producer_files.write(self._producers, durable=True)
+            self.sync()
+        self.release()
+
+    def release(self) -> None:
+        """Close the files without a sync, as before the directory is removed or after it failed."""
+        for segment in self._segments:
+            segment.close()
+
+
+def _refused(code: int) -> AppendResult:
+    return AppendResult(int(code), -1, -1, -1, False)

@@ -1,0 +1,64 @@
+"""Searches by timestamp (ListOffsets): the only place where storage opens a batch of records.
+
+A batch that cannot be opened (its records were never checked, D4) counts as one record with the batch's largest timestamp.
+"""
+
+from typing import TYPE_CHECKING
+
+from holdwater.kernel.ports import BatchHeader, CorruptRecords, TimestampedOffset
+from holdwater.storage.segment import Segment
+from holdwater.wire.records import LENGTH_OVERHEAD, LOG_APPEND_TIME_FLAG, Record, read_records
+
+if TYPE_CHECKING:
+    from holdwater.storage.log import PartitionLog
+
+
+def offset_for_timestamp(log: "PartitionLog", segments: list[Segment], timestamp_ms: int, upper_offset: int) -> TimestampedOffset | None:
+    """First record at or above the log start and below ``upper_offset`` whose timestamp is at least ``timestamp_ms``."""
+    start_offset = log.log_start_offset
+    for segment in list(segments):
+        if segment.base_offset >= upper_offset:
+            return None
+        if segment.largest_timestamp() < timestamp_ms:
+            continue
+        from_offset = max(segment.time_index.offset_before(timestamp_ms), start_offset)
+        for header, position in segment.headers_from(from_offset):
+            if header.base_offset >= upper_offset:
+                return None
+            if header.max_timestamp < timestamp_ms:
+                continue
+            for record in _records(log, segment, header, position):
+                if record.timestamp_ms >= timestamp_ms and start_offset <= record.offset < upper_offset:
+                    return TimestampedOffset(record.timestamp_ms, record.offset, log.epoch_at(record.offset))
+    return None
+
+
+def max_timestamp_offset(log: "PartitionLog", segments: list[Segment], upper_offset: int) -> TimestampedOffset | None:
+    """The first of the records with the largest timestamp, between the log start and ``upper_offset``."""
+    best: tuple[int, Segment, BatchHeader, int] | None = None
+    for index, segment in enumerate(list(segments)):
+        if segment.base_offset >= upper_offset:
+            break
+        whole = index + 1 < len(segments) and segments[index + 1].base_offset <= upper_offset
+        if whole and best is not None and segment.largest_timestamp() <= best[0]:
+            continue
+        from_offset = max(segment.base_offset, log.log_start_offset)
+        for header, position in segment.headers_from(from_offset):
+            if header.base_offset + header.last_offset_delta < upper_offset and (best is None or header.max_timestamp > best[0]):
+                best = (header.max_timestamp, segment, header, position)
+    if best is None:
+        return None
+    _, segment, header, position = best
+    record = max(_records(log, segment, header, position), key=lambda record: record.timestamp_ms)
+    return TimestampedOffset(record.timestamp_ms, record.offset, log.epoch_at(record.offset))
+
+
+def _records(log: "PartitionLog", segment: Segment, header: BatchHeader, position: int) -> list[Record]:
+    """Timestamps and offsets of a batch's records; keys and values only as far as they come along."""
+    if header.attributes & LOG_APPEND_TIME_FLAG:
+        return [Record(header.base_offset, header.max_timestamp, None, None)]
+    data = segment.file.read(position, header.batch_length + LENGTH_OVERHEAD)
+    try:
+        return read_records(data, 0, header, expansion_limit_bytes=log.config.expansion_limit_bytes)
+    except CorruptRecords:
+        return [Record(header.base_offset, header.max_timestamp, None, None)]
