@@ -170,11 +170,16 @@ class BrokerControl:
         lease = context.leases.get(request.broker_id)
         is_caught_up = request.current_metadata_offset >= context.state.registration_offset(request.broker_id)
         lost = [directory for directory in broker.directories if directory in request.offline_log_dirs]
-        standing = self._next_standing(request, broker, lease, may_unfence=is_caught_up and not lost)
-        if lost and len(lost) == len(broker.directories) and standing is Standing.UNFENCED:
-            standing = Standing.FENCED
-        records = self._records_for_standing(broker, lease, standing)
-        if lost:
+        may_unfence = is_caught_up and not lost and not broker.in_controlled_shutdown
+        standing = self._next_standing(request, broker, lease, may_unfence=may_unfence)
+        all_lost = bool(lost) and len(lost) == len(broker.directories)
+        if all_lost:
+            # A registration change cannot say that no directory is left (an empty list means no change): the broker is fenced.
+            standing = Standing.FENCED if standing is Standing.UNFENCED else standing
+            records = [] if broker.fenced else self._records_to_fence(broker.broker_id, clean=False)
+        else:
+            records = self._records_for_standing(broker, lease, standing)
+        if lost and not all_lost:
             records.extend(self._records_for_offline(broker, lost, has_left=standing is not Standing.UNFENCED))
         records.extend(self._records_for_cordoned(broker, request.cordoned_log_dirs))
         is_fenced = standing in {Standing.FENCED, Standing.SHUT_DOWN}
@@ -201,7 +206,7 @@ class BrokerControl:
 
     def _records_for_standing(self, broker: BrokerRegistration, lease: Lease, standing: Standing) -> list[MetadataRecord]:
         if standing in {Standing.FENCED, Standing.SHUT_DOWN}:
-            return [] if broker.fenced else self.records_to_fence(broker.broker_id)
+            return [] if broker.fenced else self._records_to_fence(broker.broker_id, clean=True)
         if standing is Standing.UNFENCED:
             return self._records_to_unfence(broker) if broker.fenced else []
         if lease.shutting_down:
@@ -214,14 +219,12 @@ class BrokerControl:
         return [*records, *self._records_without(broker.broker_id, self._in_isr(broker.broker_id))]
 
     def _records_for_offline(self, broker: BrokerRegistration, lost: list[bytes], *, has_left: bool) -> list[MetadataRecord]:
-        """Directories that went offline: their replicas leave the ISR, unless the broker has left every ISR in this same heartbeat."""
-        keys = [] if has_left else [key for key in self._in_isr(broker.broker_id) if self._directory(key, broker.broker_id) in lost]
+        """Directories that went offline: their replicas leave ISR and ELR, unless the broker has left every ISR in this same heartbeat."""
+        there = [*self._in_isr(broker.broker_id), *self._context.state.indexes.elr_of.get(broker.broker_id, ())]
+        keys = [] if has_left else [key for key in there if self._directory(key, broker.broker_id) in lost]
         online = [directory for directory in broker.directories if directory not in lost]
-        if not online:
-            # The record could not say so (an empty list means no change); the broker is fenced instead.
-            return []
         change = BrokerRegistrationChangeRecord(broker_id=broker.broker_id, broker_epoch=broker.broker_epoch, log_dirs=online)
-        return [*self._records_without(broker.broker_id, keys), change]
+        return [*self._records_without(broker.broker_id, keys, unclean=True), change]
 
     def _records_for_cordoned(self, broker: BrokerRegistration, cordoned: list[bytes] | None) -> list[MetadataRecord]:
         if cordoned is None or (broker.cordoned is not None and sorted(cordoned) == sorted(broker.cordoned)):
@@ -230,11 +233,16 @@ class BrokerControl:
 
     # What follows for partitions
 
-    def records_to_fence(self, broker_id: int) -> list[MetadataRecord]:
-        """The broker leaves every ISR, its leaderships move, and it is fenced."""
+    def fence(self, broker_id: int) -> list[MetadataRecord]:
+        """A lease has run out: the broker leaves every ISR, its leaderships move, and it is fenced."""
+        records = self._records_to_fence(broker_id, clean=True)
+        self._context.leases.end(broker_id)
+        return records
+
+    def _records_to_fence(self, broker_id: int, *, clean: bool) -> list[MetadataRecord]:
         broker = self._context.state.metadata.brokers[broker_id]
         fence = BrokerRegistrationChangeRecord(broker_id=broker_id, broker_epoch=broker.broker_epoch, fenced=_FENCE)
-        return [*self._records_without(broker_id, self._in_isr(broker_id)), fence]
+        return [*self._records_for_stop(broker_id, clean=clean), fence]
 
     def _records_to_unfence(self, broker: BrokerRegistration) -> list[MetadataRecord]:
         """The broker is unfenced, and leads what has no leader and may be led by it."""
@@ -278,8 +286,8 @@ class BrokerControl:
         return records
 
     def records_for_lost_directory(self, broker_id: int, keys: list[PartitionKey]) -> list[MetadataRecord]:
-        """Replicas turned out to be on an offline directory: the broker leaves their ISR."""
-        return self._records_without(broker_id, keys)
+        """Replicas turned out to be on an offline directory: the broker leaves their ISR and ELR."""
+        return self._records_without(broker_id, keys, unclean=True)
 
     def _in_isr(self, broker_id: int) -> list[PartitionKey]:
         return list(self._context.state.indexes.isr_of.get(broker_id, ()))

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from holdwater.core.metadata.election import Election, ElectionRules, PartitionChange
 from holdwater.core.metadata.leases import Leases
-from holdwater.core.metadata.partition import UNASSIGNED_DIRECTORY, PartitionState
+from holdwater.core.metadata.partition import UNASSIGNED_DIRECTORY
 from holdwater.core.metadata.placement import UsableBroker
 from holdwater.core.metadata.records import MetadataRecord, Versioned, versioned
 from holdwater.core.metadata.result import Refusal, Refused, Result
@@ -91,23 +91,23 @@ class ControllerContext:
         topic_id, number = key
         topic = self.state.metadata.topics[topic_id]
         partition = topic.partitions[number]
-        change = PartitionChange(topic_id, number, partition, self._rules(topic.name, partition, is_active))
+        change = PartitionChange(topic_id, number, partition, self._rules(topic.name, len(partition.replicas), is_active))
         change.election = election
         return change
 
-    def _rules(self, topic: str, partition: PartitionState, is_active: Callable[[int], bool] | None) -> ElectionRules:
+    def _rules(self, topic: str, replication_factor: int, is_active: Callable[[int], bool] | None) -> ElectionRules:
         metadata = self.state.metadata
         may_lead = is_active or metadata.is_active_broker
 
-        def can_lead(broker_id: int) -> bool:
+        def can_lead(broker_id: int, directory: bytes) -> bool:
             if not may_lead(broker_id):
                 return False
             broker = metadata.brokers.get(broker_id)
-            return broker is not None and broker.has_online_directory(partition.directory(broker_id))
+            return broker is not None and broker.has_online_directory(directory)
 
         return ElectionRules(
             can_lead,
-            self.min_isr(topic, len(partition.replicas)),
+            self.min_isr(topic, replication_factor),
             metadata.elr_enabled,
             self.config.bool("holdwater.elect.last.known.leader"),
             self.default_directory,

@@ -150,9 +150,7 @@ class Controller:
         context = self._context
         expired = context.leases.first_expired(mono_ms)
         if expired is not None:
-            records = self._brokers.records_to_fence(expired)
-            context.leases.end(expired)
-            return context.result(records, None)
+            return context.result(self._brokers.fence(expired), None)
         if self._timers.take_unclean(mono_ms) and context.state.partitions_without_leader():
             records = self._partitions.elect_uncleanly()
             if records:

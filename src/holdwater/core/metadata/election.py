@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from holdwater.core.metadata.partition import NO_LEADER_CHANGE, RECOVERING, PartitionState
+from holdwater.core.metadata.partition import NO_LEADER_CHANGE, RECOVERING, UNASSIGNED_DIRECTORY, PartitionState
 from holdwater.kernel.identifiers import NO_NODE
 from holdwater.wire.messages import PartitionChangeRecord
 
@@ -33,8 +33,8 @@ class Election(Enum):
 class ElectionRules(NamedTuple):
     """What the cluster says about one partition's election."""
 
-    can_lead: Callable[[int], bool]
-    """Whether a broker is alive, not shutting down, and its directory of this partition online."""
+    can_lead: Callable[[int, bytes], bool]
+    """Whether a broker, with its replica in that directory, is alive, not shutting down, and the directory online."""
     min_isr: int
     """The topic's min.insync.replicas, at most its replication factor."""
     elr_enabled: bool
@@ -78,7 +78,7 @@ class PartitionChange:
         self.leader_recovery_state = state.leader_recovery_state
         self.directories = dict(zip(state.replicas, state.directories, strict=True))
         self.unclean_shutdown: int = NO_NODE
-        """A broker that stopped without a clean shutdown, and so may not become an eligible leader replica."""
+        """A broker that stopped without a clean shutdown or lost the directory, and so is no eligible leader replica."""
 
     def record(self) -> PartitionChangeRecord | None:
         """The change record, or ``None`` when nothing differs."""
@@ -145,18 +145,21 @@ class PartitionChange:
             return self._state.last_known_elr[0], True
         if self.election is Election.UNCLEAN:
             for replica in self.replicas:
-                if self._rules.can_lead(replica):
+                if self._can_lead(replica):
                     return replica, True
         return NO_NODE, False
 
     def _is_eligible(self, replica: int) -> bool:
         in_line = replica in self.isr or (not self.isr and replica in self.elr)
-        return in_line and self._rules.can_lead(replica)
+        return in_line and self._can_lead(replica)
 
     def _last_known_leader_returns(self) -> bool:
         allowed = self._rules.elr_enabled and self._rules.last_known_leader_may_return
         nobody_left = not self.isr and not self.elr and len(self._state.last_known_elr) == 1
-        return allowed and nobody_left and self._rules.can_lead(self._state.last_known_elr[0])
+        return allowed and nobody_left and self._can_lead(self._state.last_known_elr[0])
+
+    def _can_lead(self, replica: int) -> bool:
+        return self._rules.can_lead(replica, self.directories.get(replica, UNASSIGNED_DIRECTORY))
 
     # What the record says
 

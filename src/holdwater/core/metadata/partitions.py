@@ -232,6 +232,9 @@ class PartitionControl:
             return ErrorCode.NOT_LEADER_OR_FOLLOWER
         change = self._context.change(key)
         change.directories[broker_id] = directory
+        if not metadata.brokers[broker_id].has_online_directory(partition.directory(broker_id)):
+            # The directory it was in is gone, so the replica begins anew: what made it eligible is lost.
+            change.unclean_shutdown = broker_id
         record = change.record()
         if record is not None:
             records.append(record)
