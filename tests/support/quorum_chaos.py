@@ -20,6 +20,7 @@ def chaos(seed: int, *, steps: int = 40) -> Cluster:
         voters=size,
         observers=rng.below(3),
         static=rng.chance(0.2),
+        tick_delay_ms=[0, 5, 60][rng.below(3)],
         latency_ms=[(1, 3), (1, 40), (5, 200)][rng.below(3)],
         fetch_max_bytes=[200, 8 * 1024 * 1024][rng.below(2)],
         snapshot_slice_bytes=[100, 8 * 1024 * 1024][rng.below(2)],
@@ -118,8 +119,7 @@ def _close(cluster: Cluster, rng: Rng) -> None:
 def _resign(cluster: Cluster, rng: Rng) -> None:
     leader = cluster.leader()
     if leader is not None:
-        cluster.note(f"{leader} stops gracefully")
-        cluster._call(leader, lambda quorum: quorum.resign(cluster.now_ms))
+        cluster.resign(leader)
         cluster.run(rng.uniform_ms(0, 300))
         if cluster.machines[leader].quorum is not None:
             cluster.kill(leader)

@@ -6,6 +6,7 @@ closes its connections, and both ends learn it; a cut link swallows what is sent
 """
 
 import heapq
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -79,6 +80,8 @@ class Machine:
         self.quorum: Quorum | None = None
         self.incarnation = 0
         self.told_high_watermark = 0
+        self.tick_ms = -1
+        """When the host will call ``tick``."""
         self.leadership = LeadershipChanged(-1, -1, is_self=False, epoch_start_offset=-1)
 
 
@@ -100,6 +103,7 @@ class Cluster:
         observers: int = 0,
         static: bool = False,
         latency_ms: tuple[int, int] = (1, 3),
+        tick_delay_ms: int = 0,
         start: bool = True,
         **settings: int,
     ) -> None:
@@ -108,7 +112,11 @@ class Cluster:
         self.trace: list[str] = []
         self.watch = Watch(self)
         self.latency_ms = latency_ms
+        self._tick_delay_ms = tick_delay_ms
         self.seen_requests: list[tuple[int, int, Any]] = []
+        """Sender, receiver and request of everything sent."""
+        self.on_message: Callable[[int, int, Any], None] = lambda source, target, message: None
+        """Called for each message that arrives."""
         self._heap: list[_Event] = []
         self._sequence = 0
         self._blocked: dict[tuple[int, int], bool] = {}
@@ -151,6 +159,7 @@ class Cluster:
         assert machine.quorum is None, f"node {node_id} runs already"
         machine.incarnation += 1
         machine.told_high_watermark = 0
+        machine.tick_ms = -1
         self.note(f"{node_id} starts")
         machine.quorum = Quorum(machine.config, machine.log, machine.snapshots, machine.votes, self.rng.fork(), self.now_ms, self.wall_ms)
         self._settle(node_id)
@@ -241,6 +250,7 @@ class Cluster:
             self._later(self._latency(), self._refused, source, incarnation, sent)
             return
         request = decode(type(sent.request), sent.version, data)
+        self.on_message(source, target, request)
         tag = (source, incarnation, target, self.machines[target].incarnation, sent)
         response = self._call(target, lambda quorum: self._handle(quorum, request, tag))
         if response is not None:
@@ -273,6 +283,7 @@ class Cluster:
         if machine.quorum is None or machine.incarnation != incarnation or self.is_blocked(responder, node_id):
             return
         response = decode(RESPONSE_TO[type(sent.request)], sent.version, data)
+        self.on_message(responder, node_id, response)
         self._call(node_id, lambda quorum: quorum.on_response(sent, response, self.now_ms, self.wall_ms))
 
     def _refused(self, node_id: int, incarnation: int, sent: SendRequest) -> None:
@@ -314,11 +325,20 @@ class Cluster:
                 event.action(*event.arguments)
             else:
                 due = next(node_id for node_id in self.machines if self._deadline(node_id) <= self.now_ms)
+                self.machines[due].tick_ms = -1
                 self._call(due, lambda quorum: quorum.tick(self.now_ms, self.wall_ms))
 
     def _deadline(self, node_id: int) -> int:
-        quorum = self.machines[node_id].quorum
-        return quorum.next_deadline() if quorum is not None else 2**63 - 1
+        """When the host will call ``tick``: when it is due, or a little later, as a busy host does."""
+        machine = self.machines[node_id]
+        if machine.quorum is None:
+            return 2**63 - 1
+        due_ms = machine.quorum.next_deadline()
+        if self._tick_delay_ms == 0:
+            return due_ms
+        if not due_ms <= machine.tick_ms <= due_ms + self._tick_delay_ms or machine.tick_ms < self.now_ms:
+            machine.tick_ms = max(due_ms, self.now_ms) + self.rng.uniform_ms(0, self._tick_delay_ms)
+        return machine.tick_ms
 
     # -- calls into a member -----------------------------------------------------------------------------------------------------------
 
@@ -403,6 +423,11 @@ class Cluster:
             self.machines[n].log.log_end_offset == end and self.quorum(n).high_watermark == end and self.quorum(n).leader_id == leader
             for n in self.running()
         )
+
+    def resign(self, node_id: int) -> None:
+        """Begin a graceful stop."""
+        self.note(f"{node_id} stops gracefully")
+        self._call(node_id, lambda quorum: quorum.resign(self.now_ms))
 
     def snapshot(self, node_id: int, end_offset: int, values: list[bytes] | None = None) -> SnapshotId:
         snapshot_id = self.quorum(node_id).take_snapshot(end_offset, values or [b"state"], self.wall_ms, self.wall_ms)

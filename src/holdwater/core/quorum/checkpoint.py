@@ -94,7 +94,7 @@ def build_bootstrap_checkpoint(voters: VoterSet, records: Sequence[bytes], wall_
     """The bytes of snapshot 0-0 for a new cluster: kraft.version 1, ``voters`` with their directory ids, and the first metadata records."""
     if any(voter.directory_id == ZERO_UUID for voter in voters.voters):
         raise ValueError("every voter of kraft.version 1 needs its directory id")
-    return build_checkpoint(voters, 1, records, wall_ms, leader_epoch=0)
+    return build_checkpoint(voters, 1, records, wall_ms, last_contained_log_timestamp_ms=wall_ms)
 
 
 class Checkpoint(NamedTuple):

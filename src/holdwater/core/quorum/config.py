@@ -23,7 +23,7 @@ class QuorumConfig:
 
     election_timeout_ms: int = 1000  # controller.quorum.election.timeout.ms
     election_backoff_max_ms: int = 1000  # controller.quorum.election.backoff.max.ms
-    fetch_timeout_ms: int = 2000  # controller.quorum.fetch.timeout.ms
+    fetch_timeout_ms: int = 2000  # controller.quorum.fetch.timeout.ms; followers add up to suspicion_high_ms at random
     request_timeout_ms: int = 2000  # controller.quorum.request.timeout.ms
     retry_backoff_ms: int = 20  # controller.quorum.retry.backoff.ms
     retry_backoff_max_ms: int = 1000

@@ -169,18 +169,19 @@ class Elections:
         """Move on when the election is decided either way."""
         member = self._member
         role = member.role
-        if isinstance(role, Prospective):
-            if tally.is_won:
-                self._run(mono_ms, wall_ms)
-            elif tally.is_lost:
-                self._lose_pre_vote(role, mono_ms)
-        elif isinstance(role, Candidate):
-            if tally.is_won:
-                self._leading.start(tally.granted(), mono_ms, wall_ms)
-            elif tally.is_lost and not role.backing_off:
-                member.lost_election_count += 1
-                role.backing_off = True
-                role.election_deadline_ms = mono_ms + member.suspicion_ms()
+        if isinstance(role, Candidate) and not role.backing_off and tally.is_lost:
+            member.lost_election_count += 1
+            role.backing_off = True
+            role.election_deadline_ms = mono_ms + member.suspicion_ms()
+        elif isinstance(role, Candidate) and tally.is_won:
+            self._leading.start(tally.granted(), mono_ms, wall_ms)
+        elif isinstance(role, Prospective) and tally.is_won:
+            self._run(mono_ms, wall_ms)
+        elif isinstance(role, Prospective) and tally.is_lost:
+            self._lose_pre_vote(role, mono_ms)
+        elif isinstance(role, Prospective | Candidate) and tally.is_contested:
+            # Those who are silent now probably stay so: a rival stands, or the network is split.
+            role.election_deadline_ms = min(role.election_deadline_ms, mono_ms + member.patience_ms())
 
     def _lose_pre_vote(self, role: Prospective, mono_ms: int) -> None:
         """Back to the leader that was lost, if it is known: it may be the others who are right. Else wait."""

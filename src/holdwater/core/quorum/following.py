@@ -2,7 +2,7 @@
 
 Invariants:
 
-- a voter syncs what it appended before its next fetch, for that fetch is its acknowledgement (M4);
+- nothing unsynced is below the offset of a fetch, for the fetch is the acknowledgement (M4): ``_fetch_request`` alone sees to it;
 - it truncates only where the leader of its present quorum epoch says that their logs part, never below the high watermark;
 - only a fetch that succeeded shows that the leader lives.
 """
@@ -149,14 +149,21 @@ class Following:
         return isinstance(role, Unattached)
 
     def _contacts(self) -> list[tuple[int, Endpoint | tuple[str, int]]]:
-        """Controllers to ask for the leader: the voters, or before they are known the bootstrap servers; never the leader that fails."""
+        """Controllers to ask for the leader: the voters, and bootstrap servers that are none of them; never itself or a leader that fails."""
         member = self._member
         role = member.role
-        avoided = role.leader_id if isinstance(role, Follower) else member.config.node_id
-        known = [(voter.id, voter.endpoint(member.config.listener_name)) for voter in member.voters.voters if voter.id != avoided]
-        contacts: list[tuple[int, Endpoint | tuple[str, int]]] = [(i, e) for i, e in known if e is not None]
-        contacts += [(FIRST_BOOTSTRAP_PEER - n, server) for n, server in enumerate(member.config.bootstrap_servers)]
-        return [contact for contact in contacts if contact[0] != member.config.node_id]
+        leader_id = role.leader_id if isinstance(role, Follower) else NO_NODE
+        contacts: list[tuple[int, Endpoint | tuple[str, int]]] = []
+        known = [(e.host, e.port) for e in member.config.endpoints]
+        for voter in member.voters.voters:
+            endpoint = voter.endpoint(member.config.listener_name)
+            if endpoint is not None:
+                known.append((endpoint.host, endpoint.port))
+                if voter.id not in {member.config.node_id, leader_id}:
+                    contacts.append((voter.id, endpoint))
+        servers = enumerate(member.config.bootstrap_servers)
+        contacts += [(FIRST_BOOTSTRAP_PEER - number, server) for number, server in servers if server not in known]
+        return contacts
 
     def _ask_any(self, mono_ms: int) -> None:
         member = self._member
@@ -197,10 +204,9 @@ class Following:
     def _fetch_request(self, max_wait_ms: int) -> FetchRequest:
         member = self._member
         log = member.log
-        invariant(
-            not member.is_voter or log.synced_end_offset == log.end_offset,
-            f"a voter's fetch at {log.end_offset} promises records that are synced only to {log.synced_end_offset}",
-        )
+        if log.synced_end_offset < log.end_offset:
+            # The fetch promises everything below its offset. Observers sync too: one that becomes a voter must not have promised less.
+            log.log.sync()
         return fetch_request(
             member.config.cluster_id,
             member.config.key,
@@ -247,7 +253,7 @@ class Following:
         return True
 
     def _take_records(self, records: bytes, wall_ms: int) -> bool:
-        """Append and sync. False when the bytes are damaged; what was whole before the damage stays."""
+        """Append. False when the bytes are damaged; what was whole before the damage stays."""
         if not records:
             return True
         member = self._member
@@ -257,8 +263,6 @@ class Following:
             undamaged = True
         except CorruptRecords:
             undamaged = False
-        # Observers sync too: a replica that is about to become a voter must not have promised less.
-        member.log.log.sync()
         while start < member.log.end_offset:
             start = member.note_voters_from(start)
         return undamaged
@@ -268,7 +272,7 @@ class Following:
         member = self._member
         role.heard = True
         role.suspicion_deadline_ms = NO_DEADLINE
-        role.fetch_deadline_ms = mono_ms + member.config.fetch_timeout_ms
+        role.fetch_deadline_ms = mono_ms + member.fetch_timeout_ms()
         member.has_heard_a_leader = True
         member.lost_election_count = 0
 

@@ -60,18 +60,16 @@ class Leading:
     def _first_records(self, granting_voters: list[int]) -> list[Control]:
         """LeaderChange; and the voters, if so far only the bootstrap snapshot names them (it is not replicated) or our endpoints moved."""
         member = self._member
-        version = 1 if member.history.kraft_version > 0 else 0
-        by_id = {voter.id: voter.directory_id for voter in member.voters.voters}
         records: list[Control] = [
             LeaderChangeMessage(
-                version=version,
+                version=0,  # as Kafka 4.4 writes it: without directory ids, whatever the kraft version
                 leader_id=member.config.node_id,
-                voters=[LeaderChangeMessage.Voter(voter_id=i, voter_directory_id=d) for i, d in by_id.items()],
-                granting_voters=[LeaderChangeMessage.Voter(voter_id=i, voter_directory_id=by_id[i]) for i in granting_voters],
+                voters=[LeaderChangeMessage.Voter(voter_id=voter.id) for voter in member.voters.voters],
+                granting_voters=[LeaderChangeMessage.Voter(voter_id=voter_id) for voter_id in granting_voters],
             )
         ]
         own = member.voters.get(member.config.node_id)
-        if version == 0 or own is None:
+        if member.history.kraft_version == 0 or own is None:
             return records
         stated = Voter(*member.config.key, member.config.endpoints or own.endpoints, own.min_kraft_version, own.max_kraft_version)
         if member.history.current_offset == NO_VOTERS_OFFSET or own != stated:

@@ -10,6 +10,7 @@ Invariants:
 from holdwater.kernel.identifiers import NO_EPOCH
 from holdwater.kernel.invariant import invariant
 from holdwater.kernel.ports import BatchHeader, EpochEnd, Log, SnapshotId, SnapshotStore
+from holdwater.wire.records import parse_header
 
 BOOTSTRAP_SNAPSHOT = SnapshotId(0, 0)
 """What ``kafka-storage format`` writes: never replicated, never served."""
@@ -67,7 +68,8 @@ class MetadataLog:
     def compare(self, offset: int, last_epoch: int) -> EpochEnd | SnapshotId | None:
         """What a follower whose log ends at ``offset`` with ``last_epoch`` must do: nothing (``None``), truncate, or load a snapshot.
 
-        At the log start itself the epoch before it is known only when the newest snapshot ends there; else the snapshot is the safe answer.
+        Where the logs part below the log start, nothing tells where: the follower loads the snapshot. So it does at the log start itself,
+        unless the newest snapshot ends there and has the follower's epoch.
         """
         snapshot = self.replicated_snapshot
         start = self.start_offset
@@ -80,7 +82,8 @@ class MetadataLog:
             return snapshot
         end = self.log.end_offset_for_epoch(last_epoch)
         if end is None:
-            return EpochEnd(last_epoch, start)
+            known = start == 0 or (snapshot is not None and snapshot == SnapshotId(start, last_epoch))
+            return EpochEnd(last_epoch, start) if known else snapshot
         if end.leader_epoch != last_epoch or end.end_offset < offset:
             return end
         return None
@@ -100,6 +103,13 @@ class MetadataLog:
         if snapshot is not None and snapshot.end_offset == end_offset:
             return snapshot.epoch
         return self.log.epoch_at(end_offset - 1)
+
+    def is_batch_boundary(self, offset: int) -> bool:
+        """Whether a batch starts at ``offset``, or the log ends there. A log that starts elsewhere could not be continued from another's."""
+        if offset == self.end_offset:
+            return True
+        data = self.log.read(offset, 1, self.end_offset, at_least_one=True)
+        return parse_header(data).base_offset == offset
 
     def append_as_leader(self, data: bytes, header: BatchHeader, leader_epoch: int, wall_ms: int) -> int:
         """Append one batch of our own; returns its last offset."""

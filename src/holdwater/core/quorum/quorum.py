@@ -173,12 +173,13 @@ class Quorum:
         if answer is None or not isinstance(response, _RESPONSE_TO[type(sent.request)]):
             self._no_answer(sent, mono_ms, wall_ms)
         else:
-            member.peers.succeeded(sent.peer)
             before = member.role
             if answer.view.epoch >= member.epoch:
                 member.learn(answer.view, mono_ms)
             useful = self._dispatch(sent, answer, response, mono_ms, wall_ms)
-            if not useful and member.role is before:
+            if useful:
+                member.peers.succeeded(sent.peer)
+            elif member.role is before:
                 member.peers.failed(sent.peer, mono_ms)
         self._pump(mono_ms)
 
@@ -224,8 +225,9 @@ class Quorum:
         if not self.is_leader or leader_epoch not in {None, self.epoch}:
             raise NotLeader(f"node {self._member.config.node_id} is {self.role_name} in quorum epoch {self.epoch}")
         batch = data_batch(values, wall_ms)
-        if not values or len(batch) > self._member.config.batch_max_bytes:
-            raise ValueError(f"a batch of {len(values)} records and {len(batch)} bytes (at most {self._member.config.batch_max_bytes})")
+        limit = self._member.config.batch_max_bytes
+        if len(batch) > limit:
+            raise ValueError(f"a batch of {len(values)} records has {len(batch)} bytes, at most {limit} are allowed")
         return self._done(mono_ms, self._leading.append(batch, wall_ms))
 
     def resign(self, mono_ms: int) -> None:
@@ -240,7 +242,7 @@ class Quorum:
     def take_snapshot(self, end_offset: int, values: Sequence[bytes], last_contained_log_timestamp_ms: int, wall_ms: int) -> SnapshotId:
         """Store the state machine's records as of ``end_offset`` as a snapshot, with the voters of that offset; durable on return.
 
-        Raises ``ValueError`` unless the offset is committed, the end of a batch's record in the log, and above the newest snapshot's.
+        Raises ``ValueError`` unless the offset is committed, the end of a batch, and above the newest snapshot's.
         """
         member = self._member
         latest = member.log.latest_snapshot
@@ -249,6 +251,8 @@ class Quorum:
             raise ValueError(
                 f"no snapshot at {end_offset}: it must be above {floor} and at most the high watermark {member.high_watermark}"
             )
+        if not member.log.is_batch_boundary(end_offset):
+            raise ValueError(f"no snapshot at {end_offset}: it is inside a batch")
         snapshot_id = SnapshotId(end_offset, member.log.epoch_before(end_offset))
         content = build_checkpoint(
             member.history.voters_at(end_offset),

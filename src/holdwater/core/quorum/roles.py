@@ -79,11 +79,16 @@ class Tally:
         return len(self.granted()) >= self._majority
 
     @property
+    def is_contested(self) -> bool:
+        """Somebody rejected."""
+        return Answer.REJECTED in self._answers.values()
+
+    @property
     def is_lost(self) -> bool:
         """Somebody rejected, and those who granted or may still do so within a round trip are no majority."""
         answers = list(self._answers.values())
         hopeful = answers.count(Answer.GRANTED) + answers.count(Answer.NONE)
-        return Answer.REJECTED in answers and hopeful < self._majority
+        return self.is_contested and hopeful < self._majority
 
 
 @dataclass(slots=True)

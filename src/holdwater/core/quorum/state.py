@@ -119,6 +119,14 @@ class Member:
         """How long an election may go on: one to two election timeouts, drawn at random so that rivals part."""
         return self.rng.uniform_ms(self.config.election_timeout_ms, 2 * self.config.election_timeout_ms - 1)
 
+    def patience_ms(self) -> int:
+        """How long an election that somebody has rejected waits for those who have not answered."""
+        return self.rng.uniform_ms(self.config.election_timeout_ms // 4, self.config.election_timeout_ms // 2)
+
+    def fetch_timeout_ms(self) -> int:
+        """A new fetch timer. A little random, or two followers that one response has served stand at the same moment and split the vote."""
+        return self.config.fetch_timeout_ms + self.rng.uniform_ms(0, self.config.suspicion_high_ms)
+
     def suspicion_ms(self) -> int:
         """How long a follower that has evidence against its leader waits for it, and how long a lost election is let rest."""
         return self.rng.uniform_ms(self.config.suspicion_low_ms, self.config.suspicion_high_ms) + self._widening_ms()
@@ -166,7 +174,7 @@ class Member:
         """Follow the leader of ``epoch``."""
         invariant(leader_id != self.config.node_id, f"node {leader_id} cannot follow itself in quorum epoch {epoch}")
         voted = self.role.voted if epoch == self.epoch else None
-        self._enter(Follower(epoch, voted, leader_id, endpoint, mono_ms + self.config.fetch_timeout_ms))
+        self._enter(Follower(epoch, voted, leader_id, endpoint, mono_ms + self.fetch_timeout_ms()))
 
     def become_resigned(self, successors: list[ReplicaKey], mono_ms: int) -> None:
         """Stop leading; the quorum epoch is over for this member."""
@@ -209,7 +217,7 @@ class Member:
             return Resigned(vote.epoch, voted, mono_ms + self.election_timeout_ms())
         endpoint = self.endpoint_of(vote.leader_id) if vote.leader_id != NO_NODE else None
         if endpoint is not None:
-            return Follower(vote.epoch, voted, vote.leader_id, endpoint, mono_ms + self.config.fetch_timeout_ms)
+            return Follower(vote.epoch, voted, vote.leader_id, endpoint, mono_ms + self.fetch_timeout_ms())
         return Unattached(vote.epoch, voted, mono_ms + self.election_timeout_ms(), vote.leader_id)
 
     def _enter(self, role: Role) -> None:

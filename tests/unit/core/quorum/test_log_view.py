@@ -53,6 +53,7 @@ SNAPSHOT = SnapshotId(10, 3)
         (10, 2, SNAPSHOT),
         (12, 5, None),
         (12, 3, EpochEnd(3, 10)),
+        (12, 2, SNAPSHOT),
         (13, 5, EpochEnd(5, 12)),
     ],
 )

@@ -1,0 +1,39 @@
+"""Whole quorums under crashes, power losses and netsplits, by seed: M1 to M4 after every step, and convergence once there is peace."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from tests.support.quorum_chaos import chaos
+
+SEED_COUNT = 240
+PER_CASE = 20
+TRACE_PROGRAM = """
+import hashlib
+from tests.support.quorum_chaos import chaos
+for seed in (3, 11, 12, 27):
+    print(seed, hashlib.sha256("\\n".join(chaos(seed).trace).encode()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("first", range(0, SEED_COUNT, PER_CASE))
+def test_seeds(first: int) -> None:
+    for seed in range(first, first + PER_CASE):
+        try:
+            chaos(seed)
+        except BaseException as error:
+            error.add_note(f"seed {seed}: python -c 'from tests.support.quorum_chaos import chaos; chaos({seed})'")
+            raise
+
+
+def test_a_seed_gives_the_same_trace_under_any_hash_seed_and_after_others() -> None:
+    traces: list[str] = []
+    for hash_seed in ("0", "12345"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        run = subprocess.run([sys.executable, "-c", TRACE_PROGRAM], env=environment, capture_output=True, text=True, check=True)
+        traces.append(run.stdout)
+    assert traces[0] == traces[1]
+    chaos(5)
+    again = chaos(27).trace
+    assert again == chaos(27).trace
