@@ -1,0 +1,76 @@
+"""``holdwater COMMAND ...``: finds the command's module and hands over.
+
+A command is a module with ``add_arguments(parser)`` and ``run(arguments) -> exit code``. Only the module of the command that was asked for
+is imported, so that ``holdwater up`` does not pay for the tools, nor they for the cluster.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+EXIT_HELD, EXIT_BROKEN, EXIT_USAGE, EXIT_INVALID = 0, 1, 2, 3
+
+
+class Command(NamedTuple):
+    """Where a command lives, and its line in the help."""
+
+    module: str
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "up": Command("holdwater.cli.up", "a cluster on this machine"),
+    "broker": Command("holdwater.cli.broker", "one broker in the foreground, from a server.properties"),
+    "cluster": Command("holdwater.cli.cluster", "kill, stop, pause, resume or start a broker of a running cluster"),
+    "prove": Command("holdwater.cli.prove", "make a failure happen under a real client, and say what was lost"),
+    "verifiable-producer": Command("holdwater.cli.verifiable_producer", "Kafka's VerifiableProducer: its flags, its JSON lines"),
+    "verifiable-consumer": Command("holdwater.cli.verifiable_consumer", "Kafka's VerifiableConsumer: its flags, its JSON lines"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (0 held, 1 broken or findings, 2 usage, 3 invalid)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help(), end="")
+        return EXIT_HELD if arguments else EXIT_USAGE
+    if arguments[0] in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"holdwater {version('holdwater')}")
+        return EXIT_HELD
+    command = COMMANDS.get(arguments[0])
+    if command is None:
+        print(_unknown(arguments[0]), file=sys.stderr)
+        return EXIT_USAGE
+    module = importlib.import_module(command.module)
+    parser = argparse.ArgumentParser(
+        prog=f"holdwater {arguments[0]}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(arguments[1:])))
+
+
+def _help() -> str:
+    width = max(len(name) for name in COMMANDS)
+    lines = [f"  {name:<{width}}  {command.summary}\n" for name, command in COMMANDS.items()]
+    return (
+        "usage: holdwater COMMAND ...\n\n"
+        "Does your pipeline hold water? A Kafka-compatible cluster, and tools that prove what is lost when things fail.\n\n"
+        f"{''.join(lines)}\n"
+        "holdwater COMMAND --help says more of one; holdwater --version prints the version.\n"
+    )
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"holdwater: there is no command '{name}'{meant}\nholdwater --help lists them"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
