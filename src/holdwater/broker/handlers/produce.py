@@ -1,0 +1,184 @@
+"""Produce (key 0), versions 3 to 13.
+
+Batches stay closed: header, size, checksum and producer state are checked, the records inside are not (docs/compatibility.md). Left out until
+there are transactions: a transactional batch is refused. Versions 0 to 2 are advertised, as Kafka does for librdkafka (KAFKA-18659), and refused.
+"""
+
+from typing import TYPE_CHECKING
+
+from holdwater.broker.apis import Api
+from holdwater.broker.connection import Call
+from holdwater.broker.partitions import HostedPartition
+from holdwater.broker.timers import Timer
+from holdwater.core.replica import LeaderReplica
+from holdwater.kernel.errors import ErrorCode
+from holdwater.kernel.identifiers import ZERO_UUID
+from holdwater.kernel.ports import CorruptRecords, DiskFailure
+from holdwater.wire.messages import ProduceRequest, ProduceResponse
+from holdwater.wire.records import TRANSACTIONAL_FLAG, check_produced, parse_header
+
+if TYPE_CHECKING:
+    from holdwater.broker.broker import Broker
+
+BY_ID_VERSION = 13
+_Topic = ProduceResponse.TopicProduceResponse
+_Partition = ProduceResponse.PartitionProduceResponse
+
+
+class ProduceWait:
+    """A produce request with ``acks=all`` that waits for the high watermarks of its partitions."""
+
+    __slots__ = ("call", "missing", "response", "timer")
+
+    def __init__(self, call: Call, response: ProduceResponse) -> None:
+        self.call = call
+        self.response = response
+        self.missing: dict[PartitionWait, None] = {}
+        self.timer: Timer | None = None
+
+    def timed_out(self) -> None:
+        """``timeout_ms`` has passed: whatever is still missing may be committed later, or not."""
+        self.timer = None
+        for wait in self.missing:
+            wait.fail(ErrorCode.REQUEST_TIMED_OUT)
+        self.missing = {}
+        self.call.reply(self.response)
+
+
+class PartitionWait:
+    """One partition of a ``ProduceWait``."""
+
+    __slots__ = ("partition", "whole")
+
+    def __init__(self, whole: ProduceWait, partition: ProduceResponse.PartitionProduceResponse) -> None:
+        self.whole = whole
+        self.partition = partition
+
+    def fail(self, error_code: int) -> None:
+        """No acknowledgement for this partition."""
+        self.partition.error_code = error_code
+        self.partition.base_offset = -1
+        self.partition.log_start_offset = -1
+
+    def acknowledged(self, error_code: int) -> None:
+        """The leader is done with this wait (``AcknowledgementWait``)."""
+        whole = self.whole
+        if self not in whole.missing:  # timed out before
+            return
+        if error_code:
+            self.fail(error_code)
+        del whole.missing[self]
+        if not whole.missing:
+            if whole.timer is not None:
+                whole.timer.cancel()
+            whole.call.reply(whole.response)
+
+
+def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
+    """Append what can be appended, then answer, or wait for the followers."""
+    acks = request.acks
+    by_id = call.version >= BY_ID_VERSION
+    response = ProduceResponse(responses=[])
+    whole = ProduceWait(call, response)
+    waits: list[tuple[LeaderReplica, int, PartitionWait]] = []
+    failed = False
+    for topic in request.topic_data:
+        answers: list[ProduceResponse.PartitionProduceResponse] = []
+        for asked in topic.partition_data:
+            partition = broker.replicas.by_id(topic.topic_id, asked.index) if by_id else broker.replicas.by_name(topic.name, asked.index)
+            answer = _Partition(index=asked.index)
+            answers.append(answer)
+            if partition is None:
+                answer.error_code = broker.replicas.why_missing(topic.name, topic.topic_id, asked.index)
+                answer.base_offset = end = -1
+            else:
+                end = _append(broker, partition, asked.records, acks, answer)
+            if answer.error_code:
+                failed = True
+                if answer.error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER:
+                    _explain(broker, call, topic, answer, response)
+            elif acks == -1 and partition is not None:
+                replica = partition.replica
+                if isinstance(replica, LeaderReplica) and replica.high_watermark < end:
+                    waits.append((replica, end, PartitionWait(whole, answer)))
+        response.responses.append(_Topic(name=topic.name, topic_id=topic.topic_id, partition_responses=answers))
+    if acks == 0:
+        _nothing_to_say(call, failed=failed)
+    elif not waits:
+        call.reply(response)
+    else:
+        whole.missing = dict.fromkeys(wait for _, _, wait in waits)
+        whole.timer = broker.timers.at(broker.mono_ms + request.timeout_ms, whole.timed_out)
+        for replica, end, wait in waits:
+            replica.wait_for(end, wait)
+
+
+def _append(
+    broker: "Broker", partition: HostedPartition, records: bytes | None, acks: int, answer: ProduceResponse.PartitionProduceResponse
+) -> int:
+    """Append one batch and fill in the answer; returns the offset behind it."""
+    answer.base_offset = -1
+    if acks not in {-1, 0, 1}:
+        answer.error_code = ErrorCode.INVALID_REQUIRED_ACKS
+        return -1
+    replica = partition.replica
+    if not isinstance(replica, LeaderReplica):
+        answer.error_code = partition.leadership_error()
+        return -1
+    try:
+        if not records:
+            raise CorruptRecords("a produce request without records", ErrorCode.INVALID_RECORD)
+        header = parse_header(records)
+        check_produced(records, header)
+        if header.attributes & TRANSACTIONAL_FLAG:
+            raise CorruptRecords("transactional batches are not taken", ErrorCode.INVALID_TXN_STATE)
+        result = replica.append(records, header, acks, broker.wall_ms)
+    except CorruptRecords as problem:
+        answer.error_code = problem.error_code
+        answer.error_message = str(problem)
+        return -1
+    except DiskFailure as failure:
+        broker.disk_failed(failure)
+        answer.error_code = ErrorCode.KAFKA_STORAGE_ERROR
+        return -1
+    if result.error_code:
+        answer.error_code = result.error_code
+        return -1
+    answer.base_offset = result.base_offset
+    answer.log_append_time_ms = result.log_append_time_ms
+    answer.log_start_offset = partition.log.log_start_offset
+    if not result.duplicate:
+        broker.replicas.leader_appended(partition, replica)
+    return result.last_offset + 1
+
+
+def _explain(
+    broker: "Broker",
+    call: Call,
+    topic: ProduceRequest.TopicProduceData,
+    answer: ProduceResponse.PartitionProduceResponse,
+    response: ProduceResponse,
+) -> None:
+    """Name the leader, so that the client need not ask for metadata first (KIP-951)."""
+    if call.version < 10:
+        return
+    topic_id = topic.topic_id if topic.topic_id != ZERO_UUID else broker.image.topic_ids.get(topic.name, ZERO_UUID)
+    state = broker.image.partition(topic_id, answer.index)
+    endpoint = broker.endpoint_for(state.leader, call.listener) if state is not None else None
+    if state is None or endpoint is None:
+        return
+    answer.current_leader = ProduceResponse.LeaderIdAndEpoch(leader_id=state.leader, leader_epoch=state.leader_epoch)
+    if all(hint.node_id != state.leader for hint in response.node_endpoints):
+        response.node_endpoints.append(
+            ProduceResponse.NodeEndpoint(node_id=state.leader, host=endpoint.host, port=endpoint.port, rack=broker.rack_of(state.leader))
+        )
+
+
+def _nothing_to_say(call: Call, *, failed: bool) -> None:
+    """``acks=0`` has no response; the only way to tell of an error is to close the connection, after which the client asks for metadata."""
+    call.no_reply()
+    if failed:
+        call.connection.close()
+
+
+API = Api(ProduceRequest, ProduceResponse, handle, "Write on Topic")

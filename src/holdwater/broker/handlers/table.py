@@ -1,0 +1,55 @@
+"""Every API that is served, by key."""
+
+from holdwater.broker.apis import Api
+from holdwater.broker.handlers import (
+    admin,
+    api_versions,
+    controller,
+    describe_cluster,
+    describe_configs,
+    describe_topic_partitions,
+    fetch,
+    find_coordinator,
+    init_producer_id,
+    list_offsets,
+    metadata,
+    offset_for_leader_epoch,
+    produce,
+    quorum,
+)
+
+_APIS: tuple[Api, ...] = (
+    produce.API,
+    fetch.API,
+    list_offsets.API,
+    metadata.API,
+    find_coordinator.API,
+    api_versions.API,
+    admin.CREATE_TOPICS,
+    admin.DELETE_TOPICS,
+    init_producer_id.API,
+    offset_for_leader_epoch.API,
+    describe_configs.API,
+    admin.ALTER_CONFIGS,
+    admin.CREATE_PARTITIONS,
+    admin.ELECT_LEADERS,
+    admin.INCREMENTAL_ALTER_CONFIGS,
+    quorum.VOTE,
+    quorum.BEGIN_QUORUM_EPOCH,
+    quorum.END_QUORUM_EPOCH,
+    admin.DESCRIBE_QUORUM,
+    controller.ALTER_PARTITION,
+    admin.UPDATE_FEATURES,
+    admin.ENVELOPE,
+    quorum.FETCH_SNAPSHOT,
+    describe_cluster.API,
+    controller.BROKER_REGISTRATION,
+    controller.BROKER_HEARTBEAT,
+    admin.UNREGISTER_BROKER,
+    controller.ALLOCATE_PRODUCER_IDS,
+    controller.CONTROLLER_REGISTRATION,
+    controller.ASSIGN_REPLICAS_TO_DIRS,
+    describe_topic_partitions.API,
+)
+
+TABLE: dict[int, Api] = {api.key: api for api in _APIS}

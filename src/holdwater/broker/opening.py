@@ -1,0 +1,213 @@
+"""From directories on disk to what a ``Broker`` is made of; and formatting, which makes them. Over the ``Disk`` port, so real and simulated alike."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from holdwater.broker.broker import FailedDirectory, Stored
+from holdwater.core.quorum import BOOTSTRAP_SNAPSHOT, Endpoint, Quorum, QuorumConfig, Voter, VoterSet, build_bootstrap_checkpoint
+from holdwater.kernel.configs.broker import BrokerConfig
+from holdwater.kernel.configs.listeners import Listener
+from holdwater.kernel.identifiers import TopicPartition
+from holdwater.kernel.invariant import invariant
+from holdwater.kernel.ports import Disk, DiskFailure, Log
+from holdwater.kernel.rng import Rng
+from holdwater.storage.config import LogConfig
+from holdwater.storage.directories import LogDirectories, MetaProperties, format_directory
+from holdwater.storage.properties import read_meta_properties
+
+UNKNOWN_TOPIC = bytes(16)
+
+
+def format_node(disk: Disk, config: BrokerConfig, meta: MetaProperties, voters: Sequence[Voter], wall_ms: int) -> None:
+    """Make an empty directory a node's, with the first voters (``kafka-storage format --initial-controllers``, KIP-853).
+
+    Raises ``DirectoryRefused`` when the directory is not empty.
+    """
+    format_directory(disk, config.metadata_log_dir, meta)
+    directories = LogDirectories(disk, [config.metadata_log_dir], cluster_id=meta.cluster_id, node_id=meta.node_id)
+    directories.open()
+    log = directories.open_metadata_log(metadata_log_config(config), wall_ms)
+    directories.snapshot_store().write(BOOTSTRAP_SNAPSHOT, build_bootstrap_checkpoint(VoterSet(voters), [], wall_ms))
+    log.close()
+
+
+def metadata_log_config(config: BrokerConfig) -> LogConfig:
+    """How the metadata log is kept."""
+    return LogConfig(
+        segment_bytes=config.int("metadata.log.segment.bytes"),
+        segment_ms=config.int("metadata.log.segment.ms"),
+        max_message_bytes=8 * 1024 * 1024,
+    )
+
+
+def log_config(texts: dict[str, str]) -> LogConfig:
+    """A log's settings from its topic's effective configuration."""
+    return LogConfig(
+        segment_bytes=int(texts["segment.bytes"]),
+        segment_ms=int(texts["segment.ms"]),
+        segment_index_bytes=int(texts["segment.index.bytes"]),
+        index_interval_bytes=int(texts["index.interval.bytes"]),
+        max_message_bytes=int(texts["max.message.bytes"]),
+        message_timestamp_type=texts["message.timestamp.type"],
+        message_timestamp_before_max_ms=int(texts["message.timestamp.before.max.ms"]),
+        message_timestamp_after_max_ms=int(texts["message.timestamp.after.max.ms"]),
+        compact="compact" in texts["cleanup.policy"],
+    )
+
+
+class DirectoryLogs:
+    """``replica_manager.LogStore`` over the log directories."""
+
+    def __init__(self, directories: LogDirectories, rng: Rng, wall_ms: Callable[[], int]) -> None:
+        self._directories = directories
+        self._rng = rng
+        self._wall_ms = wall_ms
+
+    def find(self, topic_partition: TopicPartition) -> tuple[bytes, Log] | None:
+        """See ``LogStore``."""
+        log = self._directories.logs.get(topic_partition) or self._directories.damaged.get(topic_partition)
+        if log is None:
+            return None
+        return self._directories.topic_ids.get(topic_partition) or UNKNOWN_TOPIC, log
+
+    def damage(self, topic_partition: TopicPartition) -> str | None:
+        """See ``LogStore``."""
+        log = self._directories.damaged.get(topic_partition)
+        if log is None or log.damage is None:
+            return None
+        return f"{log.damage.path}, position {log.damage.position}: {log.damage.reason}"
+
+    def adopt_topic_id(self, topic_partition: TopicPartition, topic_id: bytes) -> None:
+        """See ``LogStore``."""
+        self._directories.set_topic_id(topic_partition, topic_id)
+
+    def stored(self) -> list[tuple[TopicPartition, bytes]]:
+        """See ``LogStore``."""
+        return sorted((name, topic_id or UNKNOWN_TOPIC) for name, topic_id in self._directories.topic_ids.items())
+
+    def create(self, topic_partition: TopicPartition, topic_id: bytes, config: dict[str, str]) -> Log:
+        """See ``LogStore``."""
+        return self._directories.create(topic_partition, topic_id, log_config(config), self._wall_ms())
+
+    def configure(self, topic_partition: TopicPartition, config: dict[str, str]) -> None:
+        """See ``LogStore``."""
+        log = self._directories.logs.get(topic_partition)
+        if log is not None:
+            log.configure(log_config(config))
+
+    def delete(self, topic_partition: TopicPartition) -> None:
+        """See ``LogStore``."""
+        self._directories.delete(topic_partition, self._rng.uuid())
+
+    def remove_deleted(self) -> bool:
+        """See ``LogStore``."""
+        return self._directories.remove_deleted()
+
+    def high_watermark(self, topic_partition: TopicPartition) -> int:
+        """See ``LogStore``."""
+        return self._directories.high_watermark(topic_partition)
+
+    def checkpoint(self, high_watermarks: dict[TopicPartition, int]) -> None:
+        """See ``LogStore``."""
+        self._directories.checkpoint_recovery_points()
+        self._directories.checkpoint_log_starts()
+        self._directories.checkpoint_high_watermarks(high_watermarks)
+
+
+class OpenedNode:
+    """A node's directories, opened. ``load`` first, then ``stored`` and ``make_quorum`` feed a ``Broker``; ``close`` after it has stopped."""
+
+    def __init__(self, disk: Disk, config: BrokerConfig, rng: Rng, wall_ms: Callable[[], int]) -> None:
+        """Raises ``DirectoryRefused`` or ``DiskFailure`` when a person has to look, ``NotFormatted`` for an empty directory."""
+        meta = read_meta_properties(disk, config.metadata_log_dir)
+        if meta is None:
+            raise NotFormatted(config.metadata_log_dir)
+        self.cluster_id = meta.cluster_id
+        self._config = config
+        self._wall_ms = wall_ms
+        self._directory_id = meta.directory_id
+        self.directories = LogDirectories(
+            disk, config.log_dirs, cluster_id=meta.cluster_id, node_id=config.node_id, metadata_path=config.metadata_log_dir
+        )
+        self.directories.open()
+        self._previous_epoch = self.directories.clean_broker_epoch
+        self._metadata_log = self.directories.open_metadata_log(metadata_log_config(config), wall_ms())
+        self._logs = DirectoryLogs(self.directories, rng.fork(), wall_ms)
+
+    def load(self) -> Iterator[int]:
+        """Recover every partition's log, in slices; yields the bytes read since the last one."""
+        default = LogConfig()
+        yield from self.directories.load(lambda _: default, self._wall_ms())
+
+    def events(self) -> list[str]:
+        """What recovery met, in lines for the log."""
+        lines: list[str] = []
+        for name, log in sorted({**self.directories.logs, **self.directories.damaged}.items()):
+            lines += [f"recovery of {name}: {event}" for event in log.events]
+        return lines
+
+    @property
+    def stored(self) -> Stored:
+        """For the ``Broker``."""
+        online = self.directories.online()
+        return Stored(
+            quorum_log=self._metadata_log,
+            snapshots=self.directories.snapshot_store(),
+            logs=self._logs,
+            directory_ids=tuple(each.directory_id for each in online if each.takes_partitions),
+            previous_broker_epoch=self._previous_epoch,
+            fail_directory=self._fail,
+        )
+
+    def make_quorum(self, bound: Sequence[Listener]) -> Callable[[Rng, int, int], Quorum]:
+        """What makes this node's member of the metadata quorum; ``bound`` are its listeners as others reach them."""
+        config = self._config
+        controllers = config.listener_plan.controller_names
+        name = controllers[0] if controllers else "CONTROLLER"
+        endpoints = tuple(Endpoint(at.name, at.host, at.port) for at in bound if at.name in controllers)
+        quorum_config = QuorumConfig(
+            node_id=config.node_id,
+            directory_id=self._directory_id,
+            cluster_id=self.cluster_id,
+            listener_name=name,
+            endpoints=endpoints if config.is_controller else (),
+            bootstrap_servers=tuple(_host_and_port(text) for text in config.list("controller.quorum.bootstrap.servers")),
+            static_voters=tuple(Voter(voter.node_id, bytes(16), (Endpoint(name, voter.host, voter.port),)) for voter in config.voters),
+            election_timeout_ms=config.int("controller.quorum.election.timeout.ms"),
+            election_backoff_max_ms=config.int("controller.quorum.election.backoff.max.ms"),
+            fetch_timeout_ms=config.int("controller.quorum.fetch.timeout.ms"),
+            request_timeout_ms=config.int("controller.quorum.request.timeout.ms"),
+            quick_start_ms=config.int("holdwater.quick.start.ms"),
+        )
+
+        def make(rng: Rng, mono_ms: int, wall_ms: int) -> Quorum:
+            directories = self.directories
+            return Quorum(quorum_config, self._metadata_log, directories.snapshot_store(), directories.vote_store(), rng, mono_ms, wall_ms)
+
+        return make
+
+    def close(self, broker_epoch: int, high_watermarks: dict[TopicPartition, int]) -> None:
+        """A clean stop: everything synced, closed and marked."""
+        self.directories.close(broker_epoch, high_watermarks)
+
+    def _fail(self, failure: DiskFailure) -> FailedDirectory | None:
+        directory = self.directories.directory_at(failure.path)
+        if directory is None or directory.failure is not None:
+            return None
+        lost = self.directories.fail(directory.path, failure)
+        left = [each for each in self.directories.online() if each.takes_partitions]
+        is_last = not left or directory.path == self.directories.metadata_path
+        return FailedDirectory(directory.path, directory.directory_id, lost, is_last)
+
+
+class NotFormatted(Exception):  # noqa: N818 - named for what the directory is
+    """A log directory without ``meta.properties``: nobody has said which cluster it belongs to."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is not formatted: it has no meta.properties")
+        self.path = path
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    invariant(port.isdigit(), f"'{text}' was checked to be host:port")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,71 @@
+"""Partitions hosted by this broker, and who waits for news of them."""
+
+from typing import TYPE_CHECKING
+
+from holdwater.core.replica import FollowerReplica, LeaderReplica
+from holdwater.kernel.errors import ErrorCode
+from holdwater.kernel.identifiers import TopicPartition
+from holdwater.kernel.ports import Log
+
+if TYPE_CHECKING:
+    from holdwater.broker.fetch_context import FetchContext, FetchItem
+
+
+class HostedPartition:
+    """One replica on this broker: its log, the role it plays, and the fetches that look at it.
+
+    ``replica`` is ``None`` until the metadata has given it a role, and when its log directory is offline.
+    """
+
+    __slots__ = ("consumer_items", "deleted", "failure", "follower_items", "log", "replica", "topic_id", "topic_partition", "wake")
+
+    def __init__(self, topic_partition: TopicPartition, topic_id: bytes, log: Log, wake: "dict[FetchContext, None]") -> None:
+        self.topic_partition = topic_partition
+        self.topic_id = topic_id
+        self.log = log
+        self.replica: LeaderReplica | FollowerReplica | None = None
+        self.failure: str | None = None
+        """Why the replica is offline, or ``None``."""
+        self.deleted = False
+        self.wake = wake
+        """Broker-wide: fetches to look at again when the current input has been worked off."""
+        self.follower_items: dict[FetchItem, None] = {}
+        self.consumer_items: dict[FetchItem, None] = {}
+
+    def leader(self) -> LeaderReplica | None:
+        """The leader's side, when this broker leads."""
+        replica = self.replica
+        return replica if isinstance(replica, LeaderReplica) else None
+
+    def leadership_error(self) -> int:
+        """Why a request that needs the leader can't be served here; 0 when it can."""
+        if isinstance(self.replica, LeaderReplica):
+            return 0
+        return ErrorCode.KAFKA_STORAGE_ERROR if self.failure else ErrorCode.NOT_LEADER_OR_FOLLOWER
+
+    def records_appended(self) -> None:
+        """The leader's log has grown: followers that wait for it are woken."""
+        wake = self.wake
+        for item in self.follower_items:
+            context = item.context
+            context.dirty[item] = None
+            if context.parked is not None:
+                wake[context] = None
+
+    def high_watermark_moved(self) -> None:
+        """Consumers may read further. Followers learn of it with their next answer; nobody is woken for that."""
+        wake = self.wake
+        for item in self.consumer_items:
+            context = item.context
+            context.dirty[item] = None
+            if context.parked is not None:
+                wake[context] = None
+        for item in self.follower_items:
+            item.context.dirty[item] = None
+
+    def role_changed(self) -> None:
+        """Every fetch that looks at this partition is to be answered anew."""
+        wake = self.wake
+        for item in (*self.follower_items, *self.consumer_items):
+            item.context.dirty[item] = None
+            wake[item.context] = None

@@ -1,0 +1,353 @@
+"""Every replica on this broker: reaction to metadata, progress of followers, high watermarks, the in-sync replicas.
+
+``react`` is the one place where a new metadata image changes what this broker does: from what it hosts and the new image follow, per
+partition, create, lead, follow, stop or delete, with no fixed replica set in mind.
+"""
+
+from typing import TYPE_CHECKING, Protocol
+
+from holdwater.broker.fetch_context import FetchContext
+from holdwater.broker.partitions import HostedPartition
+from holdwater.core.metadata.changes import ImageChanges
+from holdwater.core.metadata.image import BROKER_RESOURCE, TOPIC_RESOURCE, MetadataImage
+from holdwater.core.metadata.partition import PartitionState
+from holdwater.core.replica import FollowerReplica, LeaderReplica
+from holdwater.kernel.configs.topics import Layers, effective_int
+from holdwater.kernel.errors import ErrorCode
+from holdwater.kernel.identifiers import ZERO_UUID, TopicPartition
+from holdwater.kernel.invariant import invariant
+from holdwater.kernel.ports import DiskFailure, Log
+
+if TYPE_CHECKING:
+    from holdwater.broker.broker import Broker
+    from holdwater.broker.fetcher import Fetchers
+    from holdwater.broker.isr import IsrChanges
+
+
+class LogStore(Protocol):
+    """The logs of this broker over all its directories (``storage`` implements it)."""
+
+    def find(self, topic_partition: TopicPartition) -> tuple[bytes, Log] | None:
+        """Topic id and log of a partition that is stored here."""
+        ...
+
+    def damage(self, topic_partition: TopicPartition) -> str | None:
+        """What is wrong with a stored log below what was committed, ``None`` when it is sound (INVARIANTS R13)."""
+        ...
+
+    def adopt_topic_id(self, topic_partition: TopicPartition, topic_id: bytes) -> None:
+        """Give a stored log the topic id that a power loss has taken from it."""
+        ...
+
+    def remove_deleted(self) -> bool:
+        """Free the space of one deleted log; whether there was one."""
+        ...
+
+    def stored(self) -> list[tuple[TopicPartition, bytes]]:
+        """Every stored partition with its topic id, sorted."""
+        ...
+
+    def create(self, topic_partition: TopicPartition, topic_id: bytes, config: dict[str, str]) -> Log:
+        """A new, empty log. ``config`` holds the topic's effective configuration texts."""
+        ...
+
+    def configure(self, topic_partition: TopicPartition, config: dict[str, str]) -> None:
+        """Change the configuration of a log."""
+        ...
+
+    def delete(self, topic_partition: TopicPartition) -> None:
+        """Remove a log for good."""
+        ...
+
+    def high_watermark(self, topic_partition: TopicPartition) -> int:
+        """The high watermark of the last checkpoint; 0 when there is none."""
+        ...
+
+    def checkpoint(self, high_watermarks: dict[TopicPartition, int]) -> None:
+        """Store high watermarks, recovery points and log start offsets."""
+        ...
+
+
+class ReplicaManager:
+    """See the module."""
+
+    def __init__(self, broker: "Broker", logs: LogStore, fetchers: "Fetchers", isr: "IsrChanges") -> None:
+        self.broker = broker
+        self.node_id = broker.node_id
+        self.logs = logs
+        self.fetchers = fetchers
+        self.isr = isr
+        self.wake: dict[FetchContext, None] = {}
+        self.live_brokers: dict[int, int] = {}
+        """Broker epoch of every unfenced broker that is not shutting down."""
+        self.lag_ms = broker.config.int("replica.lag.time.max.ms")
+        self._by_id: dict[tuple[bytes, int], HostedPartition] = {}
+        self._by_name: dict[tuple[str, int], HostedPartition] = {}
+
+    # --- lookup
+
+    def by_id(self, topic_id: bytes, index: int) -> HostedPartition | None:
+        """A hosted partition by topic id."""
+        return self._by_id.get((topic_id, index))
+
+    def by_name(self, topic: str, index: int) -> HostedPartition | None:
+        """A hosted partition by topic name."""
+        return self._by_name.get((topic, index))
+
+    def hosted(self) -> list[HostedPartition]:
+        """Every hosted partition, in the order in which they came."""
+        return list(self._by_id.values())
+
+    def why_missing(self, topic: str, topic_id: bytes, index: int) -> int:
+        """The error for a partition that is not hosted here. A topic is looked up by id when one is given, else by name."""
+        by_id = topic_id != ZERO_UUID
+        state = self.broker.image.topics.get(topic_id) if by_id else self.broker.image.topic(topic)
+        if state is None:
+            return ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        return ErrorCode.NOT_LEADER_OR_FOLLOWER if index in state.partitions else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+    # --- the hot path
+
+    def leader_appended(self, partition: HostedPartition, replica: LeaderReplica) -> None:
+        """A batch is in the leader's log."""
+        partition.records_appended()
+        if not replica.followers or len(replica.maximal_isr) == 1:
+            self.advance(partition, replica)
+
+    def follower_fetched(
+        self,
+        partition: HostedPartition,
+        replica: LeaderReplica,
+        broker_id: int,
+        offset: int,
+        log_start: int,
+        broker_epoch: int,
+        last_fetched_epoch: int,
+    ) -> None:
+        """A follower asks for ``offset``, and so has everything below it, if its history is ours."""
+        if broker_id not in replica.followers:
+            return
+        log = replica.log
+        if offset > log.log_end_offset or offset < log.log_start_offset:
+            return
+        if last_fetched_epoch >= 0:
+            shared = log.end_offset_for_epoch(last_fetched_epoch)
+            if shared is None or shared.leader_epoch < last_fetched_epoch or shared.end_offset < offset:
+                return  # it will be told to cut its log first
+        outside = replica.follower_fetched(broker_id, offset, log_start, broker_epoch, self.broker.mono_ms)
+        if outside:
+            proposal = replica.propose_expansion(broker_id)
+            if proposal is not None:
+                self.isr.propose(partition, proposal)
+        self.advance(partition, replica)
+
+    def advance(self, partition: HostedPartition, replica: LeaderReplica) -> None:
+        """Move the high watermark if it can, and tell whoever waits for it."""
+        if replica.advance_high_watermark(self.broker.mono_ms, self.lag_ms):
+            replica.release_acknowledged()
+            partition.high_watermark_moved()
+
+    def shrink_lagging(self) -> None:
+        """Propose that followers leave the ISR which have not caught up within ``replica.lag.time.max.ms``."""
+        for partition in self.hosted():
+            replica = partition.replica
+            if isinstance(replica, LeaderReplica):
+                proposal = replica.propose_shrink(self.broker.mono_ms, self.lag_ms)
+                if proposal is not None:
+                    self.isr.propose(partition, proposal)
+
+    def checkpoint(self) -> None:
+        """Store the high watermarks."""
+        marks = {p.topic_partition: p.replica.high_watermark for p in self._by_id.values() if p.replica is not None}
+        try:
+            self.logs.checkpoint(marks)
+        except DiskFailure as failure:
+            self.broker.disk_failed(failure)
+
+    # --- reaction to metadata
+
+    def react(self, image: MetadataImage, changes: ImageChanges) -> None:
+        """Bring what this broker does into line with ``image``; ``changes`` says where to look."""
+        if changes.brokers:
+            self.live_brokers.clear()
+            self.live_brokers.update((b.broker_id, b.broker_epoch) for b in image.brokers.values() if b.is_active)
+        for topic in changes.deleted_topics:
+            for index in topic.partitions:
+                self._delete(topic.topic_id, index)
+        for change in changes.partitions:
+            if change.new is not None:
+                self._apply(image, change.topic, change.topic_id, change.partition, change.new)
+        if changes.configs:
+            self._configure(image, [r.name for r in changes.configs if r.kind == TOPIC_RESOURCE], changes)
+        self.fetchers.brokers_changed()
+        if changes.brokers:
+            for partition in self.hosted():  # eligibility may have changed
+                replica = partition.replica
+                if isinstance(replica, LeaderReplica):
+                    self.advance(partition, replica)
+
+    def _apply(self, image: MetadataImage, topic: str, topic_id: bytes, index: int, state: PartitionState) -> None:
+        partition = self._by_id.get((topic_id, index))
+        if self.node_id not in state.replicas:
+            if partition is not None:
+                self._delete(topic_id, index)
+            return
+        try:
+            if partition is None:
+                partition = self._host(image, topic, topic_id, index)
+            if partition.failure is not None:
+                return
+            if state.leader == self.node_id:
+                self._lead(image, partition, state)
+            else:
+                self._follow(partition, state)
+        except DiskFailure as failure:
+            self.broker.disk_failed(failure)
+
+    def _host(self, image: MetadataImage, topic: str, topic_id: bytes, index: int) -> HostedPartition:
+        name = TopicPartition(topic, index)
+        stored = self.logs.find(name)
+        if stored is not None and stored[0] == ZERO_UUID:
+            self.logs.adopt_topic_id(name, topic_id)
+        elif stored is not None and stored[0] != topic_id:
+            self.logs.delete(name)  # of a topic that was deleted while this broker was away
+            stored = None
+        log = stored[1] if stored is not None else self.logs.create(name, topic_id, self._config(image, topic))
+        if stored is not None:
+            self.logs.configure(name, self._config(image, topic))
+        partition = HostedPartition(name, topic_id, log, self.wake)
+        partition.failure = self.logs.damage(name)
+        if partition.failure is not None:
+            self.broker.note(f"{name} stays offline: its log is damaged: {partition.failure}")
+        self._by_id[(topic_id, index)] = partition
+        self._by_name[(topic, index)] = partition
+        return partition
+
+    def _lead(self, image: MetadataImage, partition: HostedPartition, state: PartitionState) -> None:
+        replica = partition.replica
+        if isinstance(replica, LeaderReplica) and replica.leader_epoch == state.leader_epoch:
+            replica.update(state.partition_epoch, state.replicas, state.isr)
+        else:
+            invariant(
+                replica is None or state.leader_epoch > replica.leader_epoch,
+                f"{partition.topic_partition}: leader epoch {state.leader_epoch} after a later one",
+            )
+            high_watermark = self._take_role(partition)
+            replica = LeaderReplica(
+                broker_id=self.node_id,
+                log=partition.log,
+                leader_epoch=state.leader_epoch,
+                partition_epoch=state.partition_epoch,
+                replicas=state.replicas,
+                isr=state.isr,
+                min_isr=self._number(image, partition.topic_partition.topic, "min.insync.replicas"),
+                high_watermark=high_watermark,
+                live_brokers=self.live_brokers,
+                mono_ms=self.broker.mono_ms,
+            )
+            partition.replica = replica
+            partition.role_changed()
+        self.advance(partition, replica)
+        for broker_id in replica.followers:
+            proposal = replica.propose_expansion(broker_id)
+            if proposal is not None:
+                self.isr.propose(partition, proposal)
+                break
+
+    def _follow(self, partition: HostedPartition, state: PartitionState) -> None:
+        replica = partition.replica
+        if isinstance(replica, FollowerReplica) and replica.leader_epoch == state.leader_epoch and replica.leader_id == state.leader:
+            replica.partition_epoch = state.partition_epoch
+            return
+        high_watermark = self._take_role(partition)
+        partition.replica = FollowerReplica(
+            log=partition.log,
+            leader_id=state.leader,
+            leader_epoch=state.leader_epoch,
+            partition_epoch=state.partition_epoch,
+            high_watermark=high_watermark,
+        )
+        partition.role_changed()
+        if state.leader >= 0:
+            self.fetchers.follow(partition, state.leader)
+
+    def _take_role(self, partition: HostedPartition) -> int:
+        """End the role that the partition has; returns its high watermark."""
+        replica = partition.replica
+        self.fetchers.unfollow(partition)
+        if replica is None:
+            return max(self.logs.high_watermark(partition.topic_partition), partition.log.log_start_offset)
+        if isinstance(replica, LeaderReplica):
+            replica.stop()
+        return replica.high_watermark
+
+    def _delete(self, topic_id: bytes, index: int) -> None:
+        partition = self._by_id.pop((topic_id, index), None)
+        if partition is None:
+            return
+        self._take_role(partition)
+        partition.replica = None
+        partition.deleted = True
+        if self._by_name.get(partition.topic_partition) is partition:
+            del self._by_name[partition.topic_partition]
+        partition.role_changed()
+        try:
+            self.logs.delete(partition.topic_partition)
+            self.broker.timers.at(self.broker.mono_ms + 1000, self._free_space)
+        except DiskFailure as failure:
+            self.broker.disk_failed(failure)
+
+    def _free_space(self) -> None:
+        """Remove the files of deleted logs, one log at a time between other work."""
+        try:
+            if self.logs.remove_deleted():
+                self.broker.timers.at(self.broker.mono_ms + 10, self._free_space)
+        except DiskFailure as failure:
+            self.broker.disk_failed(failure)
+
+    def delete_strays(self, image: MetadataImage) -> None:
+        """Remove logs whose topics were deleted, or moved away, while this broker was away."""
+        for name, topic_id in self.logs.stored():
+            state = image.partition(topic_id, name.partition)
+            if state is None or self.node_id not in state.replicas:
+                self.logs.delete(name)
+
+    def fail_partitions(self, directory: str, reason: str, names: list[TopicPartition]) -> None:
+        """A log directory went offline: its replicas take no more part."""
+        for name in names:
+            partition = self._by_name.get(name)
+            if partition is not None:
+                self._take_role(partition)
+                partition.replica = None
+                partition.failure = f"{directory}: {reason}"
+                partition.role_changed()
+
+    def stop_leading(self) -> None:
+        """The broker stops: whoever waits for a commit learns to ask elsewhere."""
+        for partition in self.hosted():
+            if isinstance(partition.replica, LeaderReplica):
+                partition.replica.stop()
+
+    # --- configuration
+
+    def layers(self, image: MetadataImage) -> Layers:
+        """What lies under a topic's own configuration on this broker."""
+        return Layers(image.broker_config(self.node_id), image.cluster_config(), self.broker.static_texts)
+
+    def _number(self, image: MetadataImage, topic: str, key: str) -> int:
+        return effective_int(key, image.topic_config(topic), self.layers(image))
+
+    def _config(self, image: MetadataImage, topic: str) -> dict[str, str]:
+        return self.broker.topic_texts(image, topic)
+
+    def _configure(self, image: MetadataImage, topics: list[str], changes: ImageChanges) -> None:
+        everywhere = any(resource.kind == BROKER_RESOURCE for resource in changes.configs)
+        for partition in self.hosted():
+            topic = partition.topic_partition.topic
+            if not everywhere and topic not in topics:
+                continue
+            self.logs.configure(partition.topic_partition, self._config(image, topic))
+            replica = partition.replica
+            if isinstance(replica, LeaderReplica):
+                replica.min_isr = self._number(image, topic, "min.insync.replicas")
+                self.advance(partition, replica)

@@ -1,0 +1,29 @@
+"""Makes the directories of a new cluster's nodes: each node's id, the cluster's id, and the first voters of the metadata quorum (KIP-853)."""
+
+from pathlib import Path
+
+from holdwater.broker.opening import format_node
+from holdwater.cluster.plan import ClusterError, ClusterPlan
+from holdwater.core.quorum import Endpoint, Voter
+from holdwater.kernel.configs.broker import BrokerConfig
+from holdwater.kernel.identifiers import uuid_from_text
+from holdwater.kernel.ports import DiskFailure
+from holdwater.node.disk import RealDisk
+from holdwater.node.server import wall_ms
+from holdwater.storage.directories import DirectoryRefused, MetaProperties
+
+
+def format_cluster(plan: ClusterPlan, directory: Path) -> None:
+    """Format every node's directory. Raises ``ClusterError`` when one can't be used."""
+    disk = RealDisk()
+    voters = [
+        Voter(node.node_id, uuid_from_text(node.directory_id), (Endpoint("CONTROLLER", plan.host, node.controller_port),))
+        for node in plan.nodes
+    ]
+    for node in plan.nodes:
+        config = BrokerConfig(plan.properties(node, directory))
+        meta = MetaProperties(plan.cluster_id, node.node_id, uuid_from_text(node.directory_id))
+        try:
+            format_node(disk, config, meta, voters, wall_ms())
+        except (DirectoryRefused, DiskFailure) as problem:
+            raise ClusterError(str(problem)) from problem
