@@ -9,11 +9,9 @@ Invariants, besides those of ``kernel.ports.Log``:
 Not in here: the high watermark, who may append, when to sync. ``recovery`` builds a ``PartitionLog``; ``PartitionLog.create`` makes a new one.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable
 from itertools import pairwise
 from struct import Struct
-from typing import NamedTuple
 
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.invariant import invariant
@@ -28,13 +26,14 @@ from holdwater.kernel.ports import (
     TimestampedOffset,
 )
 from holdwater.storage import search
+from holdwater.storage.chain import SegmentChain
 from holdwater.storage.config import LOG_APPEND_TIME, LogConfig
 from holdwater.storage.epochs import LeaderEpochs
 from holdwater.storage.facts import Damage, LogEvent
 from holdwater.storage.producer_files import ProducerFiles
 from holdwater.storage.producers import Producers, replay, take_in
-from holdwater.storage.scan import walk
 from holdwater.storage.segment import Segment
+from holdwater.storage.sync import SyncJob
 from holdwater.wire.records import (
     CONTROL_FLAG,
     HEAD_BYTES,
@@ -50,14 +49,6 @@ from holdwater.wire.records import (
 
 _pack_head = Struct(">qiibI").pack
 _new_result = AppendResult._make
-
-
-class SyncJob(NamedTuple):
-    """A sync that is under way: ``run`` may be called off the loop, everything else of the log stays on it."""
-
-    end_offset: int
-    run: Callable[[], None]
-    synced_segments: int
 
 
 class PartitionLog:
@@ -86,10 +77,8 @@ class PartitionLog:
         self.before_cut: Callable[[int], None] | None = None
         """Called with the new synced end offset before the log is cut below the old one; must store it durably."""
         self._disk = disk
-        self._segments = segments
-        self._bases = [segment.base_offset for segment in segments]
+        self._chain = SegmentChain(segments)
         self._active = segments[-1]
-        self._warm: Segment | None = None
         self._epochs = epochs
         self._producers = producers
         self._producer_files = producer_files
@@ -98,7 +87,9 @@ class PartitionLog:
         self._synced = synced_end_offset
         self._unsynced_segments = [one for one, following in pairwise(segments) if following.base_offset > synced_end_offset]
         self._directory_changed = True
-        self._running_syncs = 0
+        self._directory_new = True
+        self._new_files: list[str] = []
+        self._cut_count = 0
         self._failure: DiskFailure | None = None
         self._latest_epoch = epochs.latest
         self.configure(config)
@@ -120,6 +111,17 @@ class PartitionLog:
             log_end_offset=start_offset,
             synced_end_offset=start_offset,
         )
+
+    def mark_durable(self) -> None:
+        """Note that all of it is on disk durably, as after a clean stop."""
+        self._directory_changed = self._directory_new = False
+        self._synced = self._end
+        self._unsynced_segments = []
+        self._epochs.begin_sync()
+
+    def sync_with(self, path: str) -> None:
+        """Let the next sync make another file of the directory durable too, before the recovery point moves."""
+        self._new_files.append(path)
 
     def configure(self, config: LogConfig) -> None:
         """Replace the settings; segments already written stay as they are."""
@@ -153,12 +155,12 @@ class PartitionLog:
 
     def size_bytes(self) -> int:
         """Bytes of records on disk."""
-        return sum(segment.size for segment in self._segments)
+        return sum(segment.size for segment in self._chain.segments)
 
     @property
     def segment_count(self) -> int:
         """Files the records lie in."""
-        return len(self._segments)
+        return len(self._chain.segments)
 
     # Append
 
@@ -306,14 +308,11 @@ class PartitionLog:
             return previous
         previous.become_inactive()
         self._producers.end_offset = self._end
-        self._producer_files.write(self._producers, durable=False)
+        self._producer_files.write(self._producers)
         segment = Segment(self._disk, self.path, base_offset, self.config, wall_ms, fresh=True)
         segment.file  # noqa: B018 - creates the file
         self._unsynced_segments.append(previous)
-        if len(self._segments) > 1:
-            self._segments[-2].drop_table()
-        self._segments.append(segment)
-        self._bases.append(base_offset)
+        self._chain.add(segment)
         self._active = segment
         self._directory_changed = True
         return segment
@@ -327,40 +326,17 @@ class PartitionLog:
         segment = self._active
         found = segment.range_in_table(offset, max_bytes, upper_offset, self._end, at_least_one)
         if found is None:
-            return self._read_older(offset, max_bytes, upper_offset, at_least_one)
+            return self._chain.read(offset, max_bytes, upper_offset, self._end, at_least_one, self.config.compact)
         start, limit = found
         return segment.file.read(start, limit - start) if limit > start else b""
 
-    def _read_older(self, offset: int, max_bytes: int, upper_offset: int, at_least_one: bool) -> bytes:
-        index = max(bisect_right(self._bases, offset) - 1, 0)
-        while index < len(self._segments):
-            segment = self._segments[index]
-            self._warm_up(segment)
-            end_offset = self._bases[index + 1] if index + 1 < len(self._bases) else self._end
-            found = segment.range_in_table(offset, max_bytes, upper_offset, end_offset, at_least_one) if offset < end_offset else None
-            if found is not None:
-                return segment.file.read(found[0], found[1] - found[0]) if found[1] > found[0] else b""
-            data = segment.scan_read(offset, max_bytes, upper_offset, at_least_one)
-            if data is not None:
-                return data
-            index += 1
-        return b""
-
-    def _warm_up(self, segment: Segment) -> None:
-        """Of the inactive segments only the last one read keeps its file open and its indexes in memory."""
-        if segment is self._active or segment is self._warm:
-            return
-        if self._warm is not None and self._warm is not self._active and not self._running_syncs:
-            self._warm.release()
-        self._warm = segment
-
     def offset_for_timestamp(self, timestamp_ms: int, upper_offset: int) -> TimestampedOffset | None:
         """First record below ``upper_offset`` whose timestamp is at least ``timestamp_ms``."""
-        return search.offset_for_timestamp(self, self._segments, timestamp_ms, min(upper_offset, self._end))
+        return search.offset_for_timestamp(self, self._chain, timestamp_ms, min(upper_offset, self._end))
 
     def max_timestamp_offset(self, upper_offset: int) -> TimestampedOffset | None:
         """The record with the largest timestamp below ``upper_offset`` (KIP-734)."""
-        return search.max_timestamp_offset(self, self._segments, min(upper_offset, self._end))
+        return search.max_timestamp_offset(self, self._chain, min(upper_offset, self._end))
 
     # Leader epochs
 
@@ -405,7 +381,7 @@ class PartitionLog:
     def aborted_transactions(self, first_offset: int, end_offset: int) -> list[AbortedTransaction]:
         """Aborted transactions that overlap the range."""
         found: list[AbortedTransaction] = []
-        for segment in self._segments[max(bisect_right(self._bases, first_offset) - 1, 0) :]:
+        for segment in self._chain.since(first_offset):
             for entry in segment.txn_index.entries():
                 if entry.last_offset >= first_offset and entry.first_offset < end_offset:
                     found.append(AbortedTransaction(entry.producer_id, entry.first_offset))
@@ -430,58 +406,39 @@ class PartitionLog:
             self._latest_epoch = self._epochs.latest
             return
         self._prepare_cut(min(offset, self._end))
-        for segment in reversed(self.damaged_segments):
-            segment.remove()
-        self.damaged_segments = []
-        while len(self._segments) > 1 and self._bases[-1] >= offset:
-            self._remove_segment(len(self._segments) - 1)
-        self._active = self._segments[-1]
+        self._chain.remove_from(offset)
+        self._active = self._chain.active
         self._end = self._active.truncate_to(min(offset, self._end))
         self._after_cut()
 
     def truncate_fully_and_start_at(self, offset: int) -> None:
         """Remove everything; the log starts and ends at ``offset``."""
         self._prepare_cut(min(offset, self._start))
-        wall_ms = self._active.created_ms
-        for segment in reversed(self.damaged_segments):
-            segment.remove()
-        self.damaged_segments = []
-        while self._segments:
-            self._remove_segment(len(self._segments) - 1)
-        self._active = Segment(self._disk, self.path, offset, self.config, wall_ms, fresh=True)
-        self._active.file  # noqa: B018 - creates the file
-        self._segments = [self._active]
-        self._bases = [offset]
-        self._start = self._end = self._synced = offset
+        self._active = Segment(self._disk, self.path, offset, self.config, self._active.created_ms, fresh=True)
+        self._chain.replace_all(self._active)
+        self._start = self._end = offset
         self._epochs.clear()
         self._after_cut()
 
     def _prepare_cut(self, offset: int) -> None:
+        for segment in reversed(self.damaged_segments):
+            segment.remove()
+        self.damaged_segments = []
+        self._cut_count += 1
         if offset < self._synced:
             if self.before_cut is not None:
                 self.before_cut(offset)
             self._synced = offset
 
     def _after_cut(self) -> None:
-        self._unsynced_segments = [segment for segment in self._unsynced_segments if segment in self._segments[:-1]]
+        self._unsynced_segments = [one for one in self._unsynced_segments if one in self._chain.segments and one is not self._active]
         self._synced = min(self._synced, self._end)
         self._directory_changed = True
         self._failure = None
         self.damage = None
-        self._warm = None
         self._epochs.drop_from(self._end)
         self._latest_epoch = self._epochs.latest
         self._reload_producers()
-
-    def _remove_segment(self, index: int) -> None:
-        segment = self._segments.pop(index)
-        del self._bases[index]
-        if segment is self._warm:
-            self._warm = None
-        if segment in self._unsynced_segments:
-            self._unsynced_segments.remove(segment)
-        segment.remove()
-        self._directory_changed = True
 
     def _reload_producers(self) -> None:
         """Producer state at the log end offset, after a cut: the newest snapshot that is not above it, and the batches since."""
@@ -489,13 +446,11 @@ class PartitionLog:
         if self._producers.is_empty():
             self._producers.end_offset = self._end
             return
-        self._producers = self._producer_files.load(self._bases[0], self._end)
-        for segment in self._segments[max(bisect_right(self._bases, self._producers.end_offset) - 1, 0) :]:
-            found = segment.find(self._producers.end_offset, LENGTH_OVERHEAD)
-            if found is None:
-                continue
-            for _, data, at, header in walk(segment.file, found[0], segment.size, segment.path(".log")):
+        self._producers = self._producer_files.load(self._chain.first_offset, self._end)
+        for segment in self._chain.since(self._producers.end_offset):
+            for data, at, header in segment.batches_from(self._producers.end_offset):
                 replay(self._producers, data, at, header)
+            self._chain.cool(segment)
         self._producers.end_offset = self._end
 
     def advance_log_start(self, offset: int) -> None:
@@ -504,9 +459,10 @@ class PartitionLog:
             return
         invariant(offset <= self._end, f"{self.path} ends at offset {self._end}, its start cannot move to {offset}")
         self._start = offset
-        while len(self._segments) > 1 and self._bases[1] <= offset:
-            self._remove_segment(0)
-        self._producer_files.remove_below(self._bases[0])
+        if self._chain.remove_below(offset):
+            self._unsynced_segments = [one for one in self._unsynced_segments if one in self._chain.segments]
+            self._directory_changed = True
+        self._producer_files.remove_below(self._chain.first_offset)
         self._epochs.start_at(offset)
 
     # Durability
@@ -520,52 +476,47 @@ class PartitionLog:
     def begin_sync(self) -> SyncJob:
         """The first of three steps of a sync off the loop: ``begin_sync`` here, ``run`` anywhere, ``finish_sync`` here.
 
-        Between them the log may be appended to and read, not cut or closed.
+        Between them the log may be used and cut, not closed.
         """
         rolled = list(self._unsynced_segments)
-        files = [segment.file for segment in [*rolled, self._active]]
-        directory_changed, self._directory_changed = self._directory_changed, False
-        epochs_changed = self._epochs.begin_sync()
-        if self._end == self._synced and not directory_changed and not epochs_changed:
-            files = []
-        self._running_syncs += 1
-
-        def run() -> None:
-            for file in files:
-                file.sync()
-            for segment in rolled:
-                segment.sync_indexes()
-            if epochs_changed:
-                self._epochs.sync()
-            if directory_changed or epochs_changed:
-                self._disk.sync_directory(self.path)
-            if directory_changed:
-                self._disk.sync_directory(self.path.rpartition("/")[0] or "/")
-
-        return SyncJob(self._end, run, len(rolled))
+        new_files, self._new_files = self._new_files, []
+        epochs = self._epochs if self._epochs.begin_sync() else None
+        directory_changed = self._directory_changed or epochs is not None or bool(new_files)
+        job = SyncJob(self._disk, self.path, self._end, self._cut_count)
+        if self._end > self._synced or directory_changed:
+            job.files = [segment.file for segment in [*rolled, self._active]]
+        job.rolled = rolled
+        job.paths = new_files
+        job.epochs = epochs
+        job.directory_changed = directory_changed
+        job.directory_new = self._directory_new
+        self._directory_changed = self._directory_new = False
+        self._chain.hold_open()
+        return job
 
     def finish_sync(self, job: SyncJob) -> None:
         """Note that a job's ``run`` came back without an error."""
-        self._running_syncs -= 1
-        self._synced = max(self._synced, job.end_offset)
-        done = self._unsynced_segments[: job.synced_segments]
-        del self._unsynced_segments[: job.synced_segments]
-        for segment in done:
-            if segment is not self._warm and not self._running_syncs:
-                segment.release()
+        self._chain.let_close()
+        if job.cut_count == self._cut_count:  # else what was synced may be gone, and what is there now came later
+            self._synced = max(self._synced, job.end_offset)
+        self._unsynced_segments = [one for one in self._unsynced_segments if one not in job.rolled]
+        for segment in job.rolled:
+            self._chain.cool(segment)
 
     def close(self) -> None:
         """Sync, write indexes and a producer snapshot, and release the files: what a clean start needs to read nothing."""
         if self.damage is None and self._failure is None:
             self._active.become_inactive()
             self._producers.end_offset = self._end
-            self._producer_files.write(self._producers, durable=True)
+            for path in (self._producer_files.write(self._producers), self._active.txn_index.path):
+                if path is not None and self._disk.exists(path):
+                    self.sync_with(path)
             self.sync()
         self.release()
 
     def release(self) -> None:
         """Close the files without a sync, as before the directory is removed or after it failed."""
-        for segment in self._segments:
+        for segment in self._chain.segments:
             segment.close()
 
 

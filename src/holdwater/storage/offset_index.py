@@ -41,11 +41,11 @@ class OffsetIndex:
         self._positions.append(position)
         self._dirty = True
 
-    def position_for(self, offset: int) -> int:
-        """Position from which a walk over the batches meets the one with ``offset``."""
+    def lookup(self, offset: int) -> tuple[int, int]:
+        """``(position, last offset of the batch there)`` from which a walk over the batches meets the one with ``offset``."""
         self._load()
         index = bisect_right(self._offsets, offset - self._base_offset) - 1
-        return self._positions[index] if index >= 0 else 0
+        return (self._positions[index], self._base_offset + self._offsets[index]) if index >= 0 else (0, -1)
 
     def last_position(self) -> int:
         """Position of the last batch noted, or 0."""
@@ -60,6 +60,10 @@ class OffsetIndex:
         del self._positions[keep:]
         self._file.written_count = min(self._file.written_count, keep)
         self._dirty = True
+
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        return self._file.exists()
 
     def is_sane(self, log_bytes: int) -> bool:
         """Whether a file is there, and its entries rise and stay inside a log file of ``log_bytes``."""

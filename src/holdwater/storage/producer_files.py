@@ -18,14 +18,17 @@ class ProducerFiles:
         parsed = [parse_segment_file(name) for name in names or []]
         self._offsets = sorted(entry[0] for entry in parsed if entry is not None and entry[1] == PRODUCER_SNAPSHOT_SUFFIX)
 
-    def write(self, producers: Producers, *, durable: bool) -> None:
-        """Store the state under its end offset. At offset 0 there is nothing to store."""
+    def write(self, producers: Producers) -> str | None:
+        """Store the state under its end offset, unsynced; returns the file. At offset 0 there is nothing to store."""
         offset = producers.end_offset
-        if offset > 0:
-            self._disk.replace_file(self._path(offset), encode_snapshot(producers), durable=durable)
-            if offset not in self._offsets:
-                self._offsets.append(offset)
-                self._offsets.sort()
+        if offset <= 0:
+            return None
+        path = self._path(offset)
+        self._disk.replace_file(path, encode_snapshot(producers), durable=False)
+        if offset not in self._offsets:
+            self._offsets.append(offset)
+            self._offsets.sort()
+        return path
 
     def load(self, log_start_offset: int, end_offset: int) -> Producers:
         """The state of the newest readable snapshot at or below ``end_offset``, or an empty one at the log start."""

@@ -6,6 +6,7 @@ A batch that cannot be opened (its records were never checked, D4) counts as one
 from typing import TYPE_CHECKING
 
 from holdwater.kernel.ports import BatchHeader, CorruptRecords, TimestampedOffset
+from holdwater.storage.chain import SegmentChain
 from holdwater.storage.segment import Segment
 from holdwater.wire.records import LENGTH_OVERHEAD, LOG_APPEND_TIME_FLAG, Record, read_records
 
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
     from holdwater.storage.log import PartitionLog
 
 
-def offset_for_timestamp(log: "PartitionLog", segments: list[Segment], timestamp_ms: int, upper_offset: int) -> TimestampedOffset | None:
+def offset_for_timestamp(log: "PartitionLog", chain: SegmentChain, timestamp_ms: int, upper_offset: int) -> TimestampedOffset | None:
     """First record at or above the log start and below ``upper_offset`` whose timestamp is at least ``timestamp_ms``."""
     start_offset = log.log_start_offset
-    for segment in list(segments):
+    for segment in list(chain.segments):
         if segment.base_offset >= upper_offset:
             return None
         if segment.largest_timestamp() < timestamp_ms:
+            chain.cool(segment)
             continue
         from_offset = max(segment.time_index.offset_before(timestamp_ms), start_offset)
         for header, position in segment.headers_from(from_offset):
@@ -29,14 +31,17 @@ def offset_for_timestamp(log: "PartitionLog", segments: list[Segment], timestamp
                 continue
             for record in _records(log, segment, header, position):
                 if record.timestamp_ms >= timestamp_ms and start_offset <= record.offset < upper_offset:
+                    chain.cool(segment)
                     return TimestampedOffset(record.timestamp_ms, record.offset, log.epoch_at(record.offset))
+        chain.cool(segment)
     return None
 
 
-def max_timestamp_offset(log: "PartitionLog", segments: list[Segment], upper_offset: int) -> TimestampedOffset | None:
+def max_timestamp_offset(log: "PartitionLog", chain: SegmentChain, upper_offset: int) -> TimestampedOffset | None:
     """The first of the records with the largest timestamp, between the log start and ``upper_offset``."""
     best: tuple[int, Segment, BatchHeader, int] | None = None
-    for index, segment in enumerate(list(segments)):
+    segments = list(chain.segments)
+    for index, segment in enumerate(segments):
         if segment.base_offset >= upper_offset:
             break
         whole = index + 1 < len(segments) and segments[index + 1].base_offset <= upper_offset
@@ -46,10 +51,12 @@ def max_timestamp_offset(log: "PartitionLog", segments: list[Segment], upper_off
         for header, position in segment.headers_from(from_offset):
             if header.base_offset + header.last_offset_delta < upper_offset and (best is None or header.max_timestamp > best[0]):
                 best = (header.max_timestamp, segment, header, position)
+        chain.cool(segment)
     if best is None:
         return None
     _, segment, header, position = best
     record = max(_records(log, segment, header, position), key=lambda record: record.timestamp_ms)
+    chain.cool(segment)
     return TimestampedOffset(record.timestamp_ms, record.offset, log.epoch_at(record.offset))
 
 

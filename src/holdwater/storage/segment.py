@@ -6,6 +6,7 @@ newest batches without a gap up to ``size`` (or are empty). The last byte of an 
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterator
 from struct import Struct
 
 from holdwater.kernel.ports import BatchHeader, CorruptRecords, Disk, DiskFailure, File
@@ -13,6 +14,7 @@ from holdwater.storage.config import LogConfig
 from holdwater.storage.names import LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, segment_file
 from holdwater.storage.offset_index import ENTRY_BYTES as OFFSET_ENTRY_BYTES
 from holdwater.storage.offset_index import OffsetIndex
+from holdwater.storage.scan import walk
 from holdwater.storage.time_index import ENTRY_BYTES as TIME_ENTRY_BYTES
 from holdwater.storage.time_index import TimeIndex
 from holdwater.storage.txn_index import TxnIndex
@@ -23,6 +25,7 @@ TABLE_LIMIT = 4096
 MAX_RELATIVE_OFFSET = 2**31 - 1
 _SHORTEST_READ_BYTES = 4096
 _MINIMUM_LENGTH = HEADER_BYTES - LENGTH_OVERHEAD
+_OFFSET = Struct(">q")
 _OFFSET_AND_LENGTH = Struct(">qi")
 _LAST_OFFSET_DELTA = Struct(">i")
 _LAST_OFFSET_DELTA_AT = 23
@@ -124,6 +127,10 @@ class Segment:
             self._unindexed = 0
         self._unindexed += length
 
+    def note_header(self, header: BatchHeader) -> None:
+        """``note`` for a batch that was read back."""
+        self.note(header[0], header[0] + header[6], header[1] + LENGTH_OVERHEAD, header[8])
+
     def range_in_table(self, offset: int, max_bytes: int, upper_offset: int, end_offset: int, at_least_one: bool) -> Range | None:
         """Where to read whole batches from the one with ``offset`` on, below ``upper_offset``; ``None`` when the table starts later.
 
@@ -163,10 +170,25 @@ class Segment:
     def find(self, offset: int, max_bytes: int) -> tuple[int, bytes] | None:
         """Position of the first batch that ends at or above ``offset``, and up to ``max_bytes`` from there; ``None`` when there is none."""
         cursor_offset, cursor_position = self._cursor
-        position = cursor_position if cursor_offset == offset else self.offset_index.position_for(offset)
         want = max(max_bytes, _SHORTEST_READ_BYTES)
-        if cursor_offset != offset:
-            want += self._index_interval
+        if cursor_offset == offset:
+            return self._walk_to(offset, cursor_position, want, max_bytes)
+        want += self._index_interval
+        position, indexed_offset = self.offset_index.lookup(offset)
+        if position and not self._ends_with(position, indexed_offset):
+            position = 0  # a damaged index costs time, never records
+        return self._walk_to(offset, position, want, max_bytes)
+
+    def _ends_with(self, position: int, last_offset: int) -> bool:
+        """Whether the batch at an indexed position is the one that the index means."""
+        data = self.file.read(position, _PEEK_BYTES)
+        if len(data) < _PEEK_BYTES or position + len(data) > self.size:
+            return False
+        (base,) = _OFFSET.unpack_from(data)
+        (delta,) = _LAST_OFFSET_DELTA.unpack_from(data, _LAST_OFFSET_DELTA_AT)
+        return base + delta == last_offset
+
+    def _walk_to(self, offset: int, position: int, want: int, max_bytes: int) -> tuple[int, bytes] | None:
         size = self.size
         while position < size:
             data = self.file.read(position, min(want, size - position))
@@ -204,6 +226,13 @@ class Segment:
         self.load_timestamps(offset)
         return offset
 
+    def take_over_indexes(self) -> None:
+        """Continue a segment that was closed cleanly: its indexes say all that ``note`` would have."""
+        self._unindexed = self.size - self.offset_index.last_position()
+        self.max_timestamp, self.max_timestamp_offset = self.time_index.last_entry()
+        if self.size and self.roll_timestamp < 0:
+            self.roll_timestamp = _max_timestamp(self.file.read(0, HEADER_BYTES))
+
     def load_timestamps(self, end_offset: int) -> None:
         """Set the largest timestamp from the time index and the batches after its last entry, and the first batch's."""
         entry = self.time_index.last_entry()
@@ -225,12 +254,16 @@ class Segment:
 
     def headers_from(self, offset: int) -> list[tuple[BatchHeader, int]]:
         """Header and position of each batch from the one with ``offset`` to the end of the segment."""
-        from holdwater.storage.scan import walk
-
         found = self.find(offset, _PEEK_BYTES)
-        if found is None:
-            return []
-        return [(header, position) for position, _, _, header in walk(self.file, found[0], self.size, self.path(LOG_SUFFIX))]
+        path = self.path(LOG_SUFFIX)
+        return [(header, position) for position, _, _, header in walk(self.file, found[0], self.size, path)] if found else []
+
+    def batches_from(self, offset: int) -> Iterator[tuple[bytes, int, BatchHeader]]:
+        """Bytes that hold it, its position in them, and header of each batch from the one with ``offset`` to the end of the segment."""
+        found = self.find(offset, _PEEK_BYTES)
+        if found is not None:
+            for _, data, at, header in walk(self.file, found[0], self.size, self.path(LOG_SUFFIX)):
+                yield data, at, header
 
     def become_inactive(self) -> None:
         """Write the indexes, the largest timestamp last, as Kafka does when a segment is rolled or closed."""
@@ -275,9 +308,10 @@ class Segment:
             file, self._file = self._file, None
             file.close()
 
-    def remove(self) -> None:
+    def remove(self, *, close: bool = True) -> None:
         """Delete the segment's files, the log first: an index without its log is recognised as an orphan."""
-        self.close()
+        if close:
+            self.close()
         self._disk.remove_file(self.path(LOG_SUFFIX))
         self.offset_index.remove()
         self.time_index.remove()

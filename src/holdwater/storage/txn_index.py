@@ -35,6 +35,11 @@ class TxnIndex:
         self._loaded = fresh
         self._dirty = fresh
 
+    @property
+    def path(self) -> str:
+        """Path of the file, which need not exist."""
+        return self._file.path
+
     def append(self, entry: AbortedRange) -> None:
         """Add a transaction; its marker comes after those of all others in the index."""
         self._load()

