@@ -135,11 +135,11 @@ def _double(key: Key, text: str) -> float:
         raise InvalidValue(f"Invalid value {text} for configuration {key.name}: Not a number of type DOUBLE") from None
 
 
-def _string(key: Key, text: str) -> str:  # noqa: ARG001 - the shape of all readers
+def _string(key: Key, text: str) -> str:
     return text
 
 
-def _list(key: Key, text: str) -> list[str]:  # noqa: ARG001 - the shape of all readers
+def _list(key: Key, text: str) -> list[str]:
     return _COMMA.split(text) if text else []
 
 
