@@ -93,7 +93,6 @@ class ConfigControl:
         """Records that change one resource, or why they may not. ``is_new``: a topic that is about to be created."""
         current = self._context.state.metadata.config(resource)
         wanted = dict(current)
-        records: list[MetadataRecord] = []
         for name, operation, text in operations:
             value, refused = _apply(resource, name, operation, text, wanted.get(name))
             if refused is not None:
@@ -102,9 +101,13 @@ class ConfigControl:
                 wanted.pop(name, None)
             else:
                 wanted[name] = value
-            # A broker reloads on a record even when the text is the same: a key store file may have changed under its name.
-            if value != current.get(name) or resource.kind == BROKER_RESOURCE:
-                records.append(ConfigRecord(resource_type=resource.kind, resource_name=resource.name, name=name, value=value))
+        # A broker reloads on a record even when the text is the same: a key store file may have changed under its name.
+        always = resource.kind == BROKER_RESOURCE
+        records: list[MetadataRecord] = [
+            ConfigRecord(resource_type=resource.kind, resource_name=resource.name, name=name, value=wanted.get(name))
+            for name in dict.fromkeys(name for name, _, _ in operations)
+            if always or wanted.get(name) != current.get(name)
+        ]
         refused = self._check(resource, wanted, operations) or (None if is_new else self._check_exists(resource))
         return ([], refused) if refused is not None else (records, None)
 
