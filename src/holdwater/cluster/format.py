@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from holdwater.broker.opening import format_node
-from holdwater.cluster.plan import ClusterError, ClusterPlan
+from holdwater.cluster.plan import ClusterError, ClusterPlan, new_id
 from holdwater.core.quorum import Endpoint, Voter
 from holdwater.kernel.configs.broker import BrokerConfig
-from holdwater.kernel.identifiers import uuid_from_text
+from holdwater.kernel.identifiers import uuid_from_text, uuid_to_text
 from holdwater.kernel.ports import DiskFailure
 from holdwater.node.disk import RealDisk
 from holdwater.node.server import wall_ms
-from holdwater.storage.directories import DirectoryRefused, MetaProperties
+from holdwater.storage.directories import DirectoryRefused, MetaProperties, format_directory
 
 
 def format_cluster(plan: ClusterPlan, directory: Path) -> None:
@@ -27,3 +27,22 @@ def format_cluster(plan: ClusterPlan, directory: Path) -> None:
             format_node(disk, config, meta, voters, wall_ms())
         except (DirectoryRefused, DiskFailure) as problem:
             raise ClusterError(str(problem)) from problem
+
+
+def format_single(config: BrokerConfig) -> None:
+    """Format a node's empty directories as a new cluster with this node as its only voter. Raises ``ClusterError``."""
+    disk = RealDisk()
+    cluster_id = uuid_to_text(new_id())
+    controllers = config.listener_plan.advertised_controller
+    if not config.is_controller or not controllers:
+        raise ClusterError("only a node with the controller role can begin a cluster by itself; see process.roles")
+    try:
+        for path in config.log_dirs:
+            meta = MetaProperties(cluster_id, config.node_id, new_id())
+            if path == config.metadata_log_dir:
+                endpoints = tuple(Endpoint(at.name, at.host, at.port) for at in controllers)
+                format_node(disk, config, meta, [Voter(config.node_id, meta.directory_id, endpoints)], wall_ms())
+            else:
+                format_directory(disk, path, meta)
+    except (DirectoryRefused, DiskFailure) as problem:
+        raise ClusterError(str(problem)) from problem

@@ -105,13 +105,14 @@ def make_plan(*, brokers: int, host: str, port: int, racks: list[str], settings:
     """A new cluster. With ``port`` 0 free ports are looked for below the range from which the system gives ports to clients."""
     ports = _free_ports(host, brokers) if port == 0 else [(port + index, port + 100 + index) for index in range(brokers)]
     nodes = [
-        NodePlan(index + 1, ports[index][0], ports[index][1], uuid_to_text(_directory_id()), racks[index % len(racks)] if racks else None)
+        NodePlan(index + 1, ports[index][0], ports[index][1], uuid_to_text(new_id()), racks[index % len(racks)] if racks else None)
         for index in range(brokers)
     ]
-    return ClusterPlan(uuid_to_text(_directory_id()), host, nodes, dict(settings))
+    return ClusterPlan(uuid_to_text(new_id()), host, nodes, dict(settings))
 
 
-def _directory_id() -> bytes:
+def new_id() -> bytes:
+    """A random id for a cluster or a directory."""
     while True:
         raw = secrets.token_bytes(16)
         if not uuid_to_text(raw).startswith("-") and raw[:8] != bytes(8):  # Kafka avoids both: a leading dash reads as a flag

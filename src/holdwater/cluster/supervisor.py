@@ -58,6 +58,7 @@ class Supervisor:
         os.set_blocking(self._wakeup_write, False)
         self._stopping: int | None = None
         self._on_ready: Callable[[], None] | None = None
+        self._on_change: Callable[[], None] = _nothing
 
     def _open_control(self) -> socket.socket:
         path = self.directory / CONTROL_SOCKET
@@ -85,9 +86,13 @@ class Supervisor:
 
     # --- life
 
-    def run(self, on_ready: Callable[[], None]) -> int:
-        """Start every node, call ``on_ready`` when all are, and serve until told to stop; returns the exit code."""
+    def run(self, on_ready: Callable[[], None], on_change: Callable[[], None] | None = None) -> int:
+        """Start every node, call ``on_ready`` when all are, and serve until told to stop; returns the exit code.
+
+        ``on_change`` is called when all are ready, and after that whenever a process has started or ended.
+        """
         self._on_ready = on_ready
+        self._on_change = on_change or _nothing
         sockets = self._bind_all()
         gc.collect()
         gc.freeze()
@@ -116,6 +121,7 @@ class Supervisor:
         states = [child.state for child in self._children.values()]
         if all(state == "ready" for state in states):
             on_ready, self._on_ready = self._on_ready, None
+            self._on_change()
             if on_ready is not None:
                 on_ready()
             return 0
@@ -132,9 +138,8 @@ class Supervisor:
         self._stopping = 0
         for child in self._children.values():
             child.expected_end = True
-            if child.state == "paused":
-                self._signal(child, signal.SIGCONT)
         self._signal_all(signal.SIGTERM)
+        self._signal_all(signal.SIGCONT)  # one that was paused, by us or by hand, must hear it
 
     def _close(self) -> None:
         self._control.close()
@@ -256,6 +261,8 @@ class Supervisor:
             child.pipe = -1
             child.state = "down"
             child.pid = 0
+            if self._on_ready is None and self._stopping is None:
+                self._on_change()
             if not child.expected_end and self._on_ready is None:
                 self._say(f"broker {child.node.node_id} (pid {pid}) {_ending(status)}{': ' + child.said if child.said else ''}")
 
@@ -336,6 +343,7 @@ class Supervisor:
             if child.pid:
                 raise ClusterError(f"{name} runs already (pid {child.pid})")
             self._fork(child, self._bind(child.node), {})
+            self._on_change()
             self._say(f"{name} starts (pid {child.pid})")
             return
         number = _SIGNALS.get(action)
@@ -344,9 +352,9 @@ class Supervisor:
         if not child.pid:
             raise ClusterError(f"{name} is down; start it first")
         child.expected_end = action in {"kill", "stop"}
-        if action in {"stop", "kill"} and child.state == "paused" and action == "stop":
-            self._signal(child, signal.SIGCONT)
         self._signal(child, number)
+        if action == "stop":
+            self._signal(child, signal.SIGCONT)
         self._say(f"{name} (pid {child.pid}): {action}")
         if action == "pause":
             child.state = "paused"
@@ -357,3 +365,7 @@ class Supervisor:
 def _ending(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def _nothing() -> None:
+    pass
