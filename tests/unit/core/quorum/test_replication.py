@@ -3,9 +3,10 @@
 import pytest
 from tests.support.quorum_cluster import CLUSTER_ID, Cluster, directory_id, endpoint
 
-from holdwater.core.quorum import HighWatermarkAdvanced, NotLeader, Quorum, ReplicaKey, Reply, rpc
-from holdwater.core.quorum.checkpoint import control_messages
+from holdwater.core.quorum import HighWatermarkAdvanced, NotLeader, Quorum, ReplicaKey, Reply, SendRequest, Voter, rpc
+from holdwater.core.quorum.checkpoint import control_batch, control_messages
 from holdwater.kernel.errors import ErrorCode
+from holdwater.kernel.ports import EpochEnd
 from holdwater.wire.messages import DescribeQuorumRequest, FetchRequest, FetchResponse, LeaderChangeMessage, VotersRecord
 from holdwater.wire.records import batches
 
@@ -90,7 +91,7 @@ def test_two_followers_are_a_majority_without_the_leaders_sync() -> None:
 
 def test_a_record_of_an_earlier_epoch_commits_only_under_one_of_the_leaders_own() -> None:
     """Raft section 5.4.2, figure 8: a majority has the old record, and it may still be overwritten."""
-    cluster, leader, (follower, other) = led()
+    cluster, leader, (follower, other) = led(fetch_max_bytes=1)
     cluster.isolate(leader)
     cluster.append(1, leader)
     cluster.kill(follower)
@@ -285,6 +286,28 @@ def test_a_batch_has_a_limit() -> None:
     with pytest.raises(ValueError, match="at most 500 are"):
         cluster.quorum(leader).append([bytes(500)], cluster.now_ms, 0)
     assert cluster.machines[leader].log.log_end_offset == 3
+
+
+def test_a_voter_set_counts_when_it_is_appended_and_no_more_when_it_is_cut_away() -> None:
+    cluster = Cluster(seed=1, start=False)
+    cluster.start(1)
+    quorum = cluster.quorum(1)
+    mine = ReplicaKey(1, directory_id(1))
+    quorum.handle_begin_quorum_epoch(rpc.begin_quorum_epoch_request(CLUSTER_ID, 2, 4, mine, (endpoint(2),)), 0)
+    view = rpc.LeaderView(2, 4, endpoint(2))
+    before = quorum.voters
+    moved = before.replaced(Voter(3, directory_id(3), (endpoint(77),)))
+    batch = control_batch([moved.to_record()], 0, leader_epoch=3)
+    quorum.on_response(sent(quorum), rpc.fetch_response(view, 0, records=batch, high_watermark=0), 1, 1)
+    assert quorum.voters == moved
+    quorum.on_response(sent(quorum), rpc.fetch_response(view, 0, diverging=EpochEnd(2, 0)), 2, 2)
+    assert cluster.machines[1].log.log_end_offset == 0
+    assert quorum.voters == before
+
+
+def sent(quorum: Quorum) -> SendRequest:
+    """The request that just went out."""
+    return next(effect for effect in reversed(quorum.take_effects()) if isinstance(effect, SendRequest))
 
 
 # -- observers -------------------------------------------------------------------------------------------------------------------------
