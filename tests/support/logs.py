@@ -4,6 +4,7 @@ from holdwater.kernel.ports import AppendResult, Log
 from holdwater.sim.disk import SimDisk
 from holdwater.storage.config import LogConfig
 from holdwater.storage.log import PartitionLog
+from holdwater.storage.recovery import Checkpoints, load_now
 from holdwater.wire.records import Record, batches, build_batch, end_transaction_batch, parse_header, read_records
 
 DIRECTORY = "/data/t-0"
@@ -94,3 +95,30 @@ def raw(log: Log) -> bytes:
             offset = header.base_offset + header.last_offset_delta + 1
         parts.append(data)
     return b"".join(parts)
+
+
+def reopen(
+    disk: SimDisk,
+    *,
+    clean: bool = False,
+    recovery_point: int = 0,
+    log_start_offset: int = 0,
+    high_watermark: int = 0,
+    wall_ms: int = 1_000,
+    **settings: object,
+) -> PartitionLog:
+    """Open the log in ``DIRECTORY`` again, as after a crash unless ``clean``."""
+    return load_now(
+        disk,
+        DIRECTORY,
+        LogConfig(**settings),  # pyright: ignore[reportArgumentType]
+        clean=clean,
+        checkpoints=Checkpoints(recovery_point, log_start_offset, high_watermark),
+        wall_ms=wall_ms,
+    )
+
+
+def producer_facts(log: PartitionLog) -> tuple[object, ...]:
+    """Everything known of the producers, for comparison."""
+    producers = log.producers
+    return producers.states, producers.open, producers.completed

@@ -95,6 +95,9 @@ class _Loading:
         self.end = 0
         """Offset after the last intact batch so far."""
         self.read_bytes = 0
+        self.epochs_trusted = True
+        self.last_epoch = -1
+        """Leader epoch of the last batch checked."""
         self.epochs = LeaderEpochs(disk, path)
         self.producers = Producers()
         self.producer_files = ProducerFiles(disk, path)
@@ -105,15 +108,15 @@ class _Loading:
         names = self._tidy(self.disk.list_directory(self.path))
         self.producer_files = ProducerFiles(self.disk, self.path, names)
         bases = sorted(entry[0] for entry in map(parse_segment_file, names) if entry is not None and entry[1] == LOG_SUFFIX)
-        epochs_trusted = self.epochs.load()
-        if not epochs_trusted:
+        self.epochs_trusted = self.epochs.load()
+        if not self.epochs_trusted:
             self._event("epochs-rebuilt", 0, "leader-epoch-checkpoint was damaged: it is rebuilt from all batches")
         if not bases:
             return
-        if self.clean and epochs_trusted and (yield from self._load_clean(bases)):
+        if self.clean and self.epochs_trusted and (yield from self._load_clean(bases)):
             return
         self.clean = False
-        scan_from = self._scan_from(bases, epochs_trusted)
+        scan_from = self._scan_from(bases)
         try:
             yield from self._load_unscanned(bases, scan_from)
         except CorruptRecords as error:
@@ -122,6 +125,7 @@ class _Loading:
             yield from self._load_unscanned(bases, scan_from)
         self.producer_files.remove_above(bases[scan_from])
         self.end = bases[scan_from]
+        self.last_epoch = self.epochs.epoch_at(self.end - 1)
         yield from self._scan(bases[scan_from:])
         self.epochs.drop_from(self.end)
 
@@ -142,6 +146,8 @@ class _Loading:
         self.producers.end_offset = self.end
         self.producer_files.remove_above(self.end)
         first = self.segments[0].base_offset
+        start = min(max(start, first), self.end)
+        self.epochs.start_at(start)
         log = PartitionLog(
             self.disk,
             self.path,
@@ -150,7 +156,7 @@ class _Loading:
             epochs=self.epochs,
             producers=self.producers,
             producer_files=self.producer_files,
-            log_start_offset=min(max(start, first), self.end),
+            log_start_offset=start,
             log_end_offset=self.end,
             synced_end_offset=min(max(self.end if self.clean else self.checkpoints.recovery_point, first), self.end),
         )
@@ -198,9 +204,9 @@ class _Loading:
         segment.close()
         return segment
 
-    def _scan_from(self, bases: list[int], epochs_trusted: bool) -> int:
+    def _scan_from(self, bases: list[int]) -> int:
         """Index of the first segment to scan: the one that holds the recovery point."""
-        if not epochs_trusted:
+        if not self.epochs_trusted:
             return 0
         return max([index for index, base in enumerate(bases) if base <= self.checkpoints.recovery_point], default=0)
 
@@ -325,22 +331,30 @@ class _Loading:
         if epoch < 0:
             return
         known = self.epochs.epoch_at(base)
-        if epoch != known and base < self.checkpoints.recovery_point and known >= 0:
+        if self.epochs_trusted and 0 <= known != epoch and base < self.checkpoints.recovery_point:
             raise _BadBatch(f"a batch has leader epoch {epoch}, the leader-epoch file says {known}")
-        if base > segment.base_offset and epoch < self.epochs.epoch_at(base - 1):
-            raise _BadBatch(f"a batch has leader epoch {epoch} after records of leader epoch {self.epochs.epoch_at(base - 1)}")
+        if epoch < self.last_epoch:
+            raise _BadBatch(f"a batch has leader epoch {epoch} after records of leader epoch {self.last_epoch}")
 
     def _take_in(self, segment: Segment, data: bytes, at: int, header: BatchHeader) -> None:
         base = header.base_offset
         aborted = replay(self.producers, data, at, header)
         if aborted is not None:
             segment.txn_index.append(aborted)
-        epoch = header.partition_leader_epoch
-        if epoch >= 0 and epoch != self.epochs.epoch_at(base):
-            self.epochs.drop_from(base)
-            self.epochs.assign(epoch, base)
+        self._follow_epoch(header.partition_leader_epoch, base)
         segment.note_header(header)
         self.end = base + header.last_offset_delta + 1
+
+    def _follow_epoch(self, epoch: int, base: int) -> None:
+        if epoch < 0:
+            return
+        self.last_epoch = epoch
+        known = self.epochs.epoch_at(base)
+        first = next(iter(self.epochs.entries()), None)
+        trimmed = known < 0 and first is not None and epoch <= first[0]  # below a log start that was raised: the cache forgot it rightly
+        if epoch != known and not trimmed:
+            self.epochs.drop_from(base)
+            self.epochs.assign(epoch, base)
 
     def _stop_at(self, segment: Segment, file_bytes: int, problem: str, later: list[int]) -> Slices:
         """The log is intact up to ``self.end``, and something else follows in ``segment``: cut a torn tail, keep damage."""

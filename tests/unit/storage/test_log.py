@@ -377,6 +377,30 @@ def test_a_sync_off_the_loop_promises_only_what_it_began_with() -> None:
     assert log.synced_end_offset == 6
 
 
+def test_a_sync_off_the_loop_promises_nothing_once_the_log_was_cut() -> None:
+    disk = new_disk()
+    log = new_log(disk, segment_bytes=200)
+    fill(log, *[1] * 6)
+    job = log.begin_sync()
+    log.truncate_to(1)
+    fill(log, *[1] * 6)
+    job.run()
+    log.finish_sync(job)
+    assert log.synced_end_offset <= 1
+    assert values(log) == [str(n) for n in range(7)]
+
+
+def test_segments_may_be_removed_while_they_are_synced() -> None:
+    log = new_log(segment_bytes=200)
+    fill(log, *[1] * 6)
+    job = log.begin_sync()
+    log.advance_log_start(5)
+    job.run()
+    log.finish_sync(job)
+    assert log.synced_end_offset == 6
+    assert values(log) == ["5"]
+
+
 def failing(disk: SimDisk, fault: Fault, name: str) -> None:
     """Let every operation of that name fail."""
 
