@@ -75,6 +75,9 @@ class BrokerControl:
             record = _registration_record(request, existing.broker_epoch)
             record.fenced = existing.fenced
             record.in_controlled_shutdown = existing.in_controlled_shutdown
+            record.cordoned_log_dirs = None if existing.cordoned is None else list(existing.cordoned)
+            lost = [directory for directory in existing.directories if directory not in request.log_dirs]
+            records.extend(self._records_without(request.broker_id, self._replicas_in(request.broker_id, lost), unclean=True))
         else:
             stopped_cleanly = existing is not None and request.previous_broker_epoch == existing.broker_epoch
             records.extend(self._records_for_stop(request.broker_id, clean=stopped_cleanly))
@@ -220,8 +223,7 @@ class BrokerControl:
 
     def _records_for_offline(self, broker: BrokerRegistration, lost: list[bytes], *, has_left: bool) -> list[MetadataRecord]:
         """Directories that went offline: their replicas leave ISR and ELR, unless the broker has left every ISR in this same heartbeat."""
-        there = [*self._in_isr(broker.broker_id), *self._context.state.indexes.elr_of.get(broker.broker_id, ())]
-        keys = [] if has_left else [key for key in there if self._directory(key, broker.broker_id) in lost]
+        keys = [] if has_left else self._replicas_in(broker.broker_id, lost)
         online = [directory for directory in broker.directories if directory not in lost]
         change = BrokerRegistrationChangeRecord(broker_id=broker.broker_id, broker_epoch=broker.broker_epoch, log_dirs=online)
         return [*self._records_without(broker.broker_id, keys, unclean=True), change]
@@ -292,8 +294,11 @@ class BrokerControl:
     def _in_isr(self, broker_id: int) -> list[PartitionKey]:
         return list(self._context.state.indexes.isr_of.get(broker_id, ()))
 
-    def _directory(self, key: PartitionKey, broker_id: int) -> bytes:
-        return self._context.state.metadata.topics[key[0]].partitions[key[1]].directory(broker_id)
+    def _replicas_in(self, broker_id: int, directories: list[bytes]) -> list[PartitionKey]:
+        """Partitions whose replica on the broker is in the ISR or eligible, and lies in one of the directories."""
+        topics = self._context.state.metadata.topics
+        there = [*self._in_isr(broker_id), *self._context.state.indexes.elr_of.get(broker_id, ())]
+        return [key for key in there if topics[key[0]].partitions[key[1]].directory(broker_id) in directories]
 
 
 def _registration_record(request: BrokerRegistrationRequest, broker_epoch: int) -> RegisterBrokerRecord:

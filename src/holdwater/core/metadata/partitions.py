@@ -116,12 +116,17 @@ class PartitionControl:
             return ErrorCode.INVALID_REQUEST
         if recovering and (len(members) > 1 or partition.leader_recovery_state == RECOVERED):
             return ErrorCode.INVALID_REQUEST
-        return ErrorCode.NONE if all(self._may_join(*member) for member in isr) else ErrorCode.INELIGIBLE_REPLICA
+        return ErrorCode.NONE if all(self._may_join(partition, *member) for member in isr) else ErrorCode.INELIGIBLE_REPLICA
 
-    def _may_join(self, broker_id: int, broker_epoch: int) -> bool:
-        """Whether a broker may be in an ISR: active, and the same incarnation that the leader saw."""
+    def _may_join(self, partition: PartitionState, broker_id: int, broker_epoch: int) -> bool:
+        """Whether a broker may be in an ISR: active, the same incarnation that the leader saw, its directory online.
+
+        Apache Kafka does not ask for the last; there a replica can be in the ISR that may not lead.
+        """
         broker = self._context.state.metadata.brokers.get(broker_id)
-        return broker is not None and broker.is_active and broker_epoch in {_NO_BROKER_EPOCH, broker.broker_epoch}
+        if broker is None or not broker.is_active or broker_epoch not in {_NO_BROKER_EPOCH, broker.broker_epoch}:
+            return False
+        return broker.has_online_directory(partition.directory(broker_id))
 
     # Elections on request
 

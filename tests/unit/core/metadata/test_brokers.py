@@ -74,6 +74,15 @@ def test_the_registration_says_everything_about_the_broker() -> None:
     assert dict(broker.features) == dict(SUPPORTED_FEATURES)
 
 
+def test_an_amended_registration_keeps_what_the_request_does_not_say() -> None:
+    bench = Bench()
+    bench.start(2)
+    bench.heartbeat(2, cordoned=[directory(2)])
+    before = bench.image.brokers[2]
+    bench.register(2, rack="west")
+    assert bench.image.brokers[2] == before._replace(rack="west")
+
+
 def test_the_broker_epoch_is_where_its_records_begin() -> None:
     bench = Bench()
     bench.start(1, 2)

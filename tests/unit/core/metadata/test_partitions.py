@@ -171,3 +171,31 @@ def test_a_replica_that_begins_anew_in_another_directory_is_not_eligible() -> No
     assert bench.partition("t").elr == (1,), "a clean stop keeps it eligible"
     assign(bench, 1, directory(1, 0), topic_id, 0)
     assert bench.partition("t").elr == (), "but the disk it was on is gone"
+
+
+def test_a_replica_whose_directory_is_gone_joins_no_isr_before_it_said_where_it_lies_now() -> None:
+    bench = Bench()
+    bench.start(1)
+    bench.start(2, directories=2)
+    bench.create("t", assignment=[[1, 2]])
+    topic_id = bench.image.topic_ids["t"]
+    assign(bench, 2, directory(2, 1), topic_id, 0)
+    bench.mono_ms += 10_000
+    bench.heartbeat(1)
+    bench.register(2, start=2, directories=1)
+    bench.heartbeat(2)
+    assert bench.alter_isr("t", 0, [1, 2]).error_code == ErrorCode.INELIGIBLE_REPLICA
+    assign(bench, 2, directory(2, 0), topic_id, 0)
+    assert bench.alter_isr("t", 0, [1, 2]).error_code == 0
+
+
+def test_an_amended_registration_that_lacks_a_directory_takes_its_replicas_out() -> None:
+    bench = Bench(config_of(min_insync_replicas="2"))
+    bench.start(1)
+    bench.start(2, directories=2)
+    bench.create("t", assignment=[[2, 1]])
+    assign(bench, 2, directory(2, 1), bench.image.topic_ids["t"], 0)
+    bench.register(2, directories=1)
+    found = bench.partition("t")
+    assert (found.isr, found.elr, found.leader) == ((1,), (), 1)
+    assert not bench.image.brokers[2].fenced
