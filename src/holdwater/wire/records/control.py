@@ -5,9 +5,10 @@ A control batch holds records whose key names the type (version, type: two 16-bi
 
 from enum import IntEnum, unique
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from holdwater.kernel.ports import BatchHeader, CorruptRecords
+from holdwater.wire.codec.classes import Message
 from holdwater.wire.records.batch import NO_SEQUENCE
 from holdwater.wire.records.record import Record, build_batch, read_records
 
@@ -56,7 +57,7 @@ def control_type(record: Record) -> int:
     return number
 
 
-def control_record(message: object, timestamp_ms: int, *, version: int = 0) -> Record:
+def control_record(message: Message, timestamp_ms: int, *, version: int = 0) -> Record:
     """A KRaft control record around one of wire/messages' LeaderChangeMessage, SnapshotHeaderRecord, SnapshotFooterRecord,
     KRaftVersionRecord, VotersRecord, encoded in ``version`` of the message.
     """
@@ -66,7 +67,7 @@ def control_record(message: object, timestamp_ms: int, *, version: int = 0) -> R
     return Record(0, timestamp_ms, _KEY.pack(0, number), encode(message, version))
 
 
-def control_message(record: Record) -> Any | None:
+def control_message(record: Record) -> Message | None:
     """The message in a KRaft control record, or ``None`` for markers and types of later versions. Raises ``CorruptRecords``.
 
     The versions of these messages start with their own number, which is how a reader knows the layout.
@@ -79,7 +80,7 @@ def control_message(record: Record) -> Any | None:
         return None
     if record.value is None or len(record.value) < 2:
         raise CorruptRecords(f"control record at offset {record.offset} is empty")
-    message_class: Any = getattr(messages, name)
+    message_class: type[Message] = getattr(messages, name)
     version = min(int.from_bytes(record.value[:2], "big", signed=True), message_class.MAX_VERSION)
     try:
         return decode(message_class, version, record.value)
