@@ -27,6 +27,7 @@ from holdwater.broker.links import Links
 from holdwater.broker.metadata_host import MetadataHost
 from holdwater.broker.producer_ids import ProducerIds
 from holdwater.broker.replica_manager import LogStore, ReplicaManager
+from holdwater.broker.suspects import Suspects
 from holdwater.broker.timers import Timers
 from holdwater.broker.transport import Transport
 from holdwater.core.metadata.changes import ImageChanges
@@ -118,6 +119,7 @@ class Broker:
         self.replicas = ReplicaManager(self, stored.logs, self.fetchers, self.isr)
         self.fetch_sessions = SessionCache(config.int("max.incremental.fetch.session.cache.slots"), lambda: rng.below(2**31 - 1) + 1)
         self.producer_ids = ProducerIds(self)
+        self.suspects = Suspects(self)
         self.controller_host = ControllerHost(self)
         self.controller = ControllerChannel(self)
         self.lifecycle = Lifecycle(self, rng.uuid(), stored.previous_broker_epoch)
@@ -260,6 +262,7 @@ class Broker:
         if self.config.is_broker:
             self.replicas.react(image, changes)
             self.lifecycle.image_changed(image)
+            self.suspects.look_again()
             if self._first_image and self.lifecycle.state == "RUNNING":
                 self._first_image = False
                 self.replicas.delete_strays(image)
@@ -307,6 +310,7 @@ class Broker:
         """Stop in order: leaders move away, the quorum is told, then ``on_stopped``. The host closes the logs after that."""
 
         def leaders_moved() -> None:
+            self.suspects.stop()
             self.replicas.stop_leading()
             self.metadata.quorum.resign(self.mono_ms)
             self.metadata.pump()

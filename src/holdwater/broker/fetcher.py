@@ -125,7 +125,13 @@ class Fetcher:
 
     def _link(self) -> Link | None:
         endpoint = self._broker.inter_broker_endpoint(self._leader_id)
-        return None if endpoint is None else self._broker.links.to(self._leader_id, "fetch", endpoint.host, endpoint.port)
+        if endpoint is None:
+            return None
+        link = self._broker.links.to(self._leader_id, "fetch", endpoint.host, endpoint.port)
+        if link.on_down is None:
+            link.on_down = lambda: self._broker.suspects.lost(self._leader_id)
+            link.on_up = lambda: self._broker.suspects.seen(self._leader_id)
+        return link
 
     # --- asking
 

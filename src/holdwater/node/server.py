@@ -8,7 +8,7 @@ from typing import Any
 
 from holdwater.broker.broker import Broker
 from holdwater.broker.timers import NEVER
-from holdwater.node.stream import FrameStream
+from holdwater.node.stream import PEER_KEEP_BYTES, FrameStream
 
 PIPELINED_MAX = 256
 """Requests of one connection that may wait for their answers; beyond it nothing is read until half of them are answered."""
@@ -216,7 +216,10 @@ class Server:
 
     async def _connect(self, link_id: int, host: str, port: int) -> None:
         stream = FrameStream(
-            self._max_frame_bytes, lambda frames: self._link_frames(link_id, frames), lambda refused: self._link_lost(link_id, stream)
+            self._max_frame_bytes,
+            lambda frames: self._link_frames(link_id, frames),
+            lambda refused: self._link_lost(link_id, stream),
+            PEER_KEEP_BYTES,
         )
         try:
             await self._loop.create_connection(lambda: stream, host, port)

@@ -12,7 +12,9 @@ from typing import cast
 
 _LENGTH = Struct(">i")
 _FIRST_BYTES = 8 * 1024
-_KEEP_BYTES = 1024 * 1024
+CLIENT_KEEP_BYTES = 2 * 1024 * 1024
+PEER_KEEP_BYTES = 16 * 1024 * 1024
+"""A buffer that has grown is kept up to this size between frames: growing it anew for each large frame costs as much as reading it."""
 _MIN_ROOM_BYTES = 2048
 _SLOW_READER_BYTES = 8 * 1024 * 1024
 """Unsent bytes at which nothing more is read from a peer that does not read."""
@@ -21,8 +23,15 @@ _SLOW_READER_BYTES = 8 * 1024 * 1024
 class FrameStream(asyncio.BufferedProtocol):
     """Calls ``on_frames`` with the whole frames of each read, without their lengths, and ``on_lost`` once when the connection is gone."""
 
-    def __init__(self, max_frame_bytes: int, on_frames: "Callable[[list[bytes]], None]", on_lost: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        max_frame_bytes: int,
+        on_frames: "Callable[[list[bytes]], None]",
+        on_lost: Callable[[str | None], None],
+        keep_bytes: int = CLIENT_KEEP_BYTES,
+    ) -> None:
         self._max_frame_bytes = max_frame_bytes
+        self._keep_bytes = keep_bytes
         self._on_frames = on_frames
         self._on_lost = on_lost
         self._buffer = bytearray(_FIRST_BYTES)
@@ -76,12 +85,13 @@ class FrameStream(asyncio.BufferedProtocol):
     def _keep(self, start: int) -> None:
         """Move the torn frame at the end to the front; a large buffer is not kept for small frames."""
         rest = self._filled - start
-        if len(self._buffer) > _KEEP_BYTES and rest < _FIRST_BYTES:
-            kept = bytearray(_KEEP_BYTES)
+        if len(self._buffer) > self._keep_bytes and rest < _FIRST_BYTES:
+            kept = bytearray(self._keep_bytes)
             kept[:rest] = memoryview(self._buffer)[start : self._filled]
             self._buffer = kept
         elif rest:
-            self._buffer[:rest] = self._buffer[start : self._filled]
+            view = memoryview(self._buffer)
+            view[:rest] = view[start : self._filled]  # the regions may overlap: memoryview moves as memmove does
         self._filled = rest
 
     def _refuse(self, why: str) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FINAL_EPOCH = -1
 INITIAL_EPOCH = 0
 BY_ID_VERSION = 13
+_FOLLOWER = "follower"
 
 _Topic = FetchResponse.FetchableTopicResponse
 _Partition = FetchResponse.PartitionData
@@ -34,6 +35,8 @@ def handle(broker: "Broker", call: Call, request: FetchRequest) -> None:
         call.reply(FetchResponse(error_code=ErrorCode.INVALID_REQUEST))
         return
     replica_id, replica_epoch = _replica(call, request)
+    if replica_id >= 0:
+        _note_follower(broker, call, replica_id)
     context, error = _context(broker, request, replica_id)
     if context is None:
         call.reply(FetchResponse(error_code=error, session_id=0))
@@ -48,6 +51,14 @@ def handle(broker: "Broker", call: Call, request: FetchRequest) -> None:
         return
     timer = broker.timers.at(broker.mono_ms + request.max_wait_ms, lambda: _finish(broker, context))
     context.parked = ParkedFetch(call, request, request.min_bytes, timer)
+
+
+def _note_follower(broker: "Broker", call: Call, replica_id: int) -> None:
+    """A broker speaks; when this connection closes, it may be gone."""
+    if _FOLLOWER not in call.connection.on_close:
+        call.connection.on_close[_FOLLOWER] = lambda: broker.suspects.lost(replica_id)
+    if broker.suspects.any():
+        broker.suspects.seen(replica_id)
 
 
 def _replica(call: Call, request: FetchRequest) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
+from holdwater.broker.suspects import HOLD_MS
 from holdwater.core.metadata.image import TopicState
 from holdwater.core.metadata.partition import PartitionState
 from holdwater.kernel.errors import ErrorCode
@@ -25,7 +26,36 @@ _Topic = MetadataResponse.MetadataResponseTopic
 
 
 def handle(broker: "Broker", call: Call, request: MetadataRequest) -> None:
-    """Answer from the image; answers about all topics are encoded once per image."""
+    """Answer from the image; held for a moment when the answer would send the client to a broker that has just been lost."""
+    if broker.suspects.any() and _names_suspect(broker, request):
+        deadline_ms = broker.mono_ms + HOLD_MS
+
+        def answer_when_known() -> bool:
+            if broker.mono_ms < deadline_ms and _names_suspect(broker, request):
+                return False
+            if not call.connection.closed:
+                _answer(broker, call, request)
+            return True
+
+        if broker.suspects.hold(answer_when_known):
+            return
+    _answer(broker, call, request)
+
+
+def _names_suspect(broker: "Broker", request: MetadataRequest) -> bool:
+    """Whether a partition of the answer is led by a broker whose connections have just closed."""
+    image = broker.image
+    if request.topics is None:
+        topics = list(image.topics.values())
+    else:
+        named = (image.topics.get(asked.topic_id) if asked.name is None else image.topic(asked.name) for asked in request.topics)
+        topics = [topic for topic in named if topic is not None]
+    leaders = {state.leader: None for topic in topics for state in topic.partitions.values()}
+    return any(broker.suspects.is_suspect(leader) for leader in leaders)
+
+
+def _answer(broker: "Broker", call: Call, request: MetadataRequest) -> None:
+    """Answers about all topics are encoded once per image."""
     everything = request.topics is None or (call.version == 0 and not request.topics)
     key = (call.version, call.listener)
     if everything:
