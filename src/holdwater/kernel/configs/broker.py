@@ -8,6 +8,10 @@ from holdwater.kernel.configs.keys import InvalidValue, Key, Value, broker_keys,
 from holdwater.kernel.configs.listeners import Listener, ListenerKeys, ListenerPlan, plan_listeners
 
 _LISTENER_PREFIX = "listener.name."
+_NO_EFFECT = {
+    "later": "is accepted but has no effect yet.",
+    "none": "is accepted, but there is nothing in this implementation that it steers.",
+}
 _PLUGIN_PREFIXES = ("config.providers.", "rsm.config.", "rlmm.config.", "metrics.")
 
 
@@ -183,10 +187,10 @@ class BrokerConfig:
         for name in self._unknown:
             near = nearest(name, broker_keys())
             sentences.append(f"{name} is not a key of Kafka 4.4 or of ours and is ignored" + (f"; did you mean {near}?" if near else "."))
-        for name in self._given:
+        for name, text in self._given.items():
             key = broker_keys().get(name)
-            if key is not None and key.standing == "later" and self._given[name].strip() != (key.default or ""):
-                sentences.append(f"{name} is accepted but has no effect yet.")
+            if key is not None and key.standing in _NO_EFFECT and text.strip() != (key.default or ""):
+                sentences.append(f"{name} {_NO_EFFECT[key.standing]}")
         return sentences
 
     def __repr__(self) -> str:

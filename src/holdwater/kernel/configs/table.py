@@ -37,27 +37,27 @@ compression.lz4.level	int	9	1..17	cluster	later	Level used when the broker compr
 compression.type	string	producer	one:uncompressed,zstd,lz4,snappy,gzip,producer	cluster	later	Compression of stored batches; producer keeps what the producer chose
 compression.zstd.level	int	3	-131072..22	cluster	later	Level used when the broker compresses with zstd itself
 config.providers	list		members:	cluster	none	Java classes that fetch values of other keys from elsewhere; never interpolated here
-connection.failed.authentication.delay.ms	int	500<100	0..	static	acts	How long a connection that failed to authenticate is kept waiting before it is closed
-connections.max.idle.ms	long	600000		static	acts	Idle connections are closed after this long
+connection.failed.authentication.delay.ms	int	500<100	0..	static	later	How long a connection that failed to authenticate is kept waiting before it is closed
+connections.max.idle.ms	long	600000		static	later	Idle connections are closed after this long
 connections.max.reauth.ms	long	0		static	later	Longest life of an authenticated session before the client must authenticate again; 0 for no limit
 controlled.shutdown.enable	boolean	true		static	acts	Whether a broker that stops hands over its leaderships first
 controller.listener.names	list	!	members: nonempty	static	acts	Names of the listeners that controllers talk on
 controller.performance.always.log.threshold.ms	long	2000	0..	static	none	Controller events that take longer than this are always logged
 controller.performance.sample.period.ms	long	60000	100..	static	none	How often a slow controller event is logged otherwise
-controller.quorum.append.linger.ms	int	25	0..	static	acts	How long the quorum leader gathers records before it writes them
+controller.quorum.append.linger.ms	int	25	0..	static	later	How long the quorum leader gathers records before it writes them
 controller.quorum.auto.join.enable	boolean	false		static	later	Whether a controller adds itself to the voters when it starts
 controller.quorum.bootstrap.servers	list			static	acts	Addresses at which the metadata quorum can be found
 controller.quorum.election.backoff.max.ms	int	1000	0..	static	acts	Longest random wait before an election is tried again
 controller.quorum.election.timeout.ms	int	1000	0..	static	acts	Longest wait of a candidate for votes before it starts over
-controller.quorum.fetch.max.bytes	int	1048576	1..	static	acts	Most bytes of metadata records in one fetch
-controller.quorum.fetch.snapshot.max.bytes	int	1048576	1..	static	acts	Most bytes of a metadata snapshot in one fetch
+controller.quorum.fetch.max.bytes	int	1048576	1..	static	later	Most bytes of metadata records in one fetch
+controller.quorum.fetch.snapshot.max.bytes	int	1048576	1..	static	later	Most bytes of a metadata snapshot in one fetch
 controller.quorum.fetch.timeout.ms	int	2000	0..	static	acts	How long a voter hears nothing from the quorum leader before it starts an election
 controller.quorum.request.timeout.ms	int	2000	0..	static	acts	How long a request between quorum members may take
-controller.quorum.retry.backoff.ms	int	20	0..	static	acts	Wait before a failed request between quorum members is sent again
+controller.quorum.retry.backoff.ms	int	20	0..	static	later	Wait before a failed request between quorum members is sent again
 controller.quorum.voters	list			static	acts	The static voters of the metadata quorum, as id@host:port
 controller.quota.window.num	int	11	1..	static	later	Samples kept for the quota of topic and partition changes
 controller.quota.window.size.seconds	int	1	1..	static	later	Length of each of those samples
-controller.socket.timeout.ms	int	30000		static	acts	How long a request to the controller may take
+controller.socket.timeout.ms	int	30000		static	later	How long a request to the controller may take
 cordoned.log.dirs	list		members:	broker	later	Log directories that get no new replicas
 create.topic.policy.class.name	class	~		static	none	A Java class that may veto the creation of topics
 default.replication.factor	int	1		static	acts	Replicas of a topic that does not say how many it wants
@@ -70,18 +70,18 @@ delete.topic.enable	boolean	true		static	acts	Whether topics may be deleted
 early.start.listeners	list	~	members:	static	later	Listeners that open before authorisation data is loaded
 errors.deadletterqueue.auto.create.topics.enable	boolean	false		cluster	later	Whether dead letter topics of share groups are made when needed
 errors.deadletterqueue.topic.name.prefix	string	dlq.		cluster	later	How dead letter topics of share groups begin
-fetch.max.bytes	int	57671680	1024..	static	acts	Most bytes in one fetch response
+fetch.max.bytes	int	57671680	1024..	static	later	Most bytes in one fetch response
 fetch.purgatory.purge.interval.requests	int	1000		static	none	Cleaning interval of waiting fetches
 follower.fetch.last.tiered.offset.enable	boolean	false		cluster	none	Where a new follower of a tiered topic begins
 follower.replication.throttled.rate	long	9223372036854775807	0..	cluster	later	Bytes per second of throttled replication that a follower takes in
 group.consumer.assignment.interval.ms	int	1000	0..	cluster	later	Least time between two assignments of a consumer group (KIP-848)
 group.consumer.assignor.offload.enable	boolean	true		cluster	none	Whether assignments are worked out on another thread
-group.consumer.assignors	list	uniform,range	members: nonempty	static	acts	Server-side assignors of consumer groups, the default first (KIP-848)
+group.consumer.assignors	list	uniform,range	members: nonempty	static	later	Server-side assignors of consumer groups, the default first (KIP-848)
 group.consumer.heartbeat.interval.ms	int	5000	1..	static	acts	How often members of a consumer group send heartbeats (KIP-848)
 group.consumer.max.assignment.interval.ms	int	15000	0..	static	later	Upper limit for a group's own assignment interval
 group.consumer.max.heartbeat.interval.ms	int	15000	1..	static	acts	Upper limit for a group's own heartbeat interval
 group.consumer.max.session.timeout.ms	int	60000	1..	static	acts	Upper limit for a group's own session timeout
-group.consumer.max.size	int	2147483647	1..	static	acts	Most members of one consumer group (KIP-848)
+group.consumer.max.size	int	2147483647	1..	static	later	Most members of one consumer group (KIP-848)
 group.consumer.migration.policy	string	bidirectional	any-case:DISABLED,DOWNGRADE,UPGRADE,BIDIRECTIONAL	static	later	Whether groups may move between the classic and the new protocol, and which way
 group.consumer.min.assignment.interval.ms	int	0	0..	static	later	Lower limit for a group's own assignment interval
 group.consumer.min.heartbeat.interval.ms	int	5000	1..	static	acts	Lower limit for a group's own heartbeat interval
@@ -93,9 +93,9 @@ group.coordinator.background.threads	int	2	1..	static	none	Threads for assignmen
 group.coordinator.cached.buffer.max.bytes	int	1048588	524288..	cluster	none	Size of write buffers that the group coordinator keeps
 group.coordinator.rebalance.protocols	list	classic,consumer,streams	members:consumer,classic,share,streams nonempty	static	later	Group protocols that the broker offers
 group.coordinator.threads	int	4	1..	static	none	Threads of the group coordinator
-group.initial.rebalance.delay.ms	int	3000		static	acts	How long the first rebalance of a new classic group waits for more members
+group.initial.rebalance.delay.ms	int	3000		static	later	How long the first rebalance of a new classic group waits for more members
 group.max.session.timeout.ms	int	1800000		static	acts	Longest session timeout that a classic member may ask for
-group.max.size	int	2147483647	1..	static	acts	Most members of one classic group
+group.max.size	int	2147483647	1..	static	later	Most members of one classic group
 group.min.session.timeout.ms	int	6000		static	acts	Shortest session timeout that a classic member may ask for
 group.share.assignment.interval.ms	int	1000	0..	cluster	later	Least time between two assignments of a share group
 group.share.assignor.offload.enable	boolean	true		cluster	none	Whether share assignments are worked out on another thread
@@ -153,26 +153,26 @@ holdwater.max.unauthenticated.request.elements	int	1000	1..	static	later	The sam
 holdwater.quick.failover.ms	int	300	0..	static	acts	How long a broker counts as alive after its connection to the controller has dropped, unless it sends a heartbeat
 holdwater.quick.start.ms	int	100	0..	static	acts	A voter that has never seen a leader waits at most this long, at random, before it stands for election
 holdwater.record.validation	string	header	one:header,records	static	later	header checks batches by their header and checksum; records opens each batch as Apache Kafka does
-initial.broker.registration.timeout.ms	int	60000		static	acts	How long a broker tries to register before it gives up
+initial.broker.registration.timeout.ms	int	60000		static	later	How long a broker tries to register before it gives up
 inter.broker.listener.name	string	~		static	acts	The listener on which brokers talk to each other
 internal.metadata.delete.delay.millis	long	60000		static	none	How long removed files of the metadata log stay on disk
 internal.metadata.log.segment.bytes	int	~		static	none	Segment size of the metadata log in tests
-internal.metadata.max.batch.size.in.bytes	int	8388608		static	acts	Largest batch of the metadata log
+internal.metadata.max.batch.size.in.bytes	int	8388608		static	later	Largest batch of the metadata log
 kafka.metrics.polling.interval.secs	int	10	1..	static	none	How often Java metrics reporters poll
 kafka.metrics.reporters	list		members:	static	none	Java classes that report metrics
 leader.imbalance.check.interval.seconds	long	300	1..	static	acts	How often the controller looks for partitions that are not led by their first replica
 leader.replication.throttled.rate	long	9223372036854775807	0..	cluster	later	Bytes per second of throttled replication that a leader gives out
 listener.security.protocol.map	string	SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT		broker	acts	Which security protocol each listener speaks
 listeners	list	PLAINTEXT://:9092	members: nonempty	broker	acts	What this node binds, as NAME://HOST:PORT
-log.cleaner.backoff.ms	long	15000	0..	cluster	acts	How long compaction sleeps when there is nothing to do
+log.cleaner.backoff.ms	long	15000	0..	cluster	later	How long compaction sleeps when there is nothing to do
 log.cleaner.dedupe.buffer.size	long	134217728		cluster	later	Memory for the map of keys in compaction
-log.cleaner.delete.retention.ms	long	86400000	0..	cluster	acts	How long compaction keeps a deletion (a record without value) for readers to see
-log.cleaner.enable	boolean	true		static	acts	Whether compaction runs
+log.cleaner.delete.retention.ms	long	86400000	0..	cluster	later	How long compaction keeps a deletion (a record without value) for readers to see
+log.cleaner.enable	boolean	true		static	later	Whether compaction runs
 log.cleaner.io.buffer.load.factor	double	0.9		cluster	none	How full compaction's map of keys may be
 log.cleaner.io.buffer.size	int	524288	0..	cluster	none	Memory for reading and writing in compaction
 log.cleaner.io.max.bytes.per.second	double	1.7976931348623157E308		cluster	later	Most bytes per second that compaction reads and writes
 log.cleaner.max.compaction.lag.ms	long	9223372036854775807	1..	cluster	acts	Longest time that a record may stay uncompacted
-log.cleaner.min.cleanable.ratio	double	0.5	0..1	cluster	acts	Share of a log that must be new before it is compacted
+log.cleaner.min.cleanable.ratio	double	0.5	0..1	cluster	later	Share of a log that must be new before it is compacted
 log.cleaner.min.compaction.lag.ms	long	0	0..	cluster	acts	Shortest time that a record stays uncompacted
 log.cleaner.threads	int	1	0..	cluster	none	Threads for compaction
 log.cleanup.policy	list	delete	members:compact,delete	cluster	acts	What happens to old segments: delete, compact, or both
@@ -180,13 +180,13 @@ log.dir	list	/tmp/kafka-logs	members: nonempty	static	acts	The log directory, wh
 log.dir.failure.timeout.ms	long	30000	1..	static	later	A broker that cannot tell the controller about a failed directory stops after this long
 log.dirs	list	~	members: nonempty	static	acts	Directories that hold partitions
 log.flush.interval.messages	long	9223372036854775807	1..	cluster	acts	Sync a log after so many records
-log.flush.interval.ms	long	~		cluster	acts	Sync a log after records have waited this long
-log.flush.offset.checkpoint.interval.ms	int	60000	0..	static	acts	How often the recovery points are written down
-log.flush.scheduler.interval.ms	long	9223372036854775807		static	acts	How often logs are looked at for syncing
-log.flush.start.offset.checkpoint.interval.ms	int	60000	0..	static	acts	How often the log start offsets are written down
+log.flush.interval.ms	long	~		cluster	later	Sync a log after records have waited this long
+log.flush.offset.checkpoint.interval.ms	int	60000	0..	static	later	How often the recovery points are written down
+log.flush.scheduler.interval.ms	long	9223372036854775807		static	later	How often logs are looked at for syncing
+log.flush.start.offset.checkpoint.interval.ms	int	60000	0..	static	later	How often the log start offsets are written down
 log.index.interval.bytes	int	4096	0..	cluster	acts	Bytes of records between two entries of an offset index
 log.index.size.max.bytes	int	10485760	4..	cluster	acts	Largest index file; a full one rolls the segment
-log.initial.task.delay.ms	long	30000	0..	static	acts	Wait after the start before retention and checkpoints begin
+log.initial.task.delay.ms	long	30000	0..	static	later	Wait after the start before retention and checkpoints begin
 log.local.retention.bytes	long	-2	-2..	cluster	none	Bytes kept locally of a tiered topic
 log.local.retention.ms	long	-2	-2..	cluster	none	Time kept locally of a tiered topic
 log.message.timestamp.after.max.ms	long	3600000	0..	cluster	acts	How far in the future a record's timestamp may lie
@@ -195,20 +195,20 @@ log.message.timestamp.type	string	CreateTime	one:CreateTime,LogAppendTime	cluste
 log.preallocate	boolean	false		cluster	none	Whether new segments take their disk space at once
 log.remote.copy.lag.bytes	long	-1	-1..	cluster	none	Bytes kept back from tiered storage
 log.remote.copy.lag.ms	long	0	-1..	cluster	none	Time kept back from tiered storage
-log.retention.bytes	long	-1		cluster	acts	Largest size of a partition before its oldest segments are deleted
-log.retention.check.interval.ms	long	300000	1..	static	acts	How often retention looks for segments to delete
-log.retention.hours	int	168		static	acts	Age at which segments are deleted, in hours; minutes and ms come first
-log.retention.minutes	int	~		static	acts	Age at which segments are deleted, in minutes; ms comes first
-log.retention.ms	long	~		cluster	acts	Age at which segments are deleted; -1 for never
+log.retention.bytes	long	-1		cluster	later	Largest size of a partition before its oldest segments are deleted
+log.retention.check.interval.ms	long	300000	1..	static	later	How often retention looks for segments to delete
+log.retention.hours	int	168		static	later	Age at which segments are deleted, in hours; minutes and ms come first
+log.retention.minutes	int	~		static	later	Age at which segments are deleted, in minutes; ms comes first
+log.retention.ms	long	~		cluster	later	Age at which segments are deleted; -1 for never
 log.roll.hours	int	168	1..	static	acts	Age at which a new segment begins, in hours; ms comes first
-log.roll.jitter.hours	int	0	0..	static	acts	Random part taken off that age, in hours; ms comes first
-log.roll.jitter.ms	long	~		cluster	acts	Random part taken off that age
+log.roll.jitter.hours	int	0	0..	static	later	Random part taken off that age, in hours; ms comes first
+log.roll.jitter.ms	long	~		cluster	later	Random part taken off that age
 log.roll.ms	long	~		cluster	acts	Age at which a new segment begins
 log.segment.bytes	int	1073741824	1048576..	cluster	acts	Size at which a new segment begins
-log.segment.delete.delay.ms	long	60000	0..	cluster	acts	How long a deleted segment's files stay on disk
+log.segment.delete.delay.ms	long	60000	0..	cluster	later	How long a deleted segment's files stay on disk
 max.connection.creation.rate	int	2000<2147483647	0..	cluster	later	New connections per second that the broker accepts
 max.connections	int	12000<2147483647	0..	cluster	acts	Connections that the broker accepts at once
-max.connections.per.ip	int	6000<2147483647	0..	cluster	acts	Connections that the broker accepts at once from one address
+max.connections.per.ip	int	6000<2147483647	0..	cluster	later	Connections that the broker accepts at once from one address
 max.connections.per.ip.overrides	string			cluster	later	The same for particular addresses
 max.decompressed.message.bytes	int	67108864<2147483639	1..2147483639	cluster	later	Most bytes that one compressed batch may unpack to
 max.incremental.fetch.session.cache.slots	int	1000	0..	static	acts	Incremental fetch sessions that the broker keeps
@@ -216,12 +216,12 @@ max.request.partition.size.limit	int	2000	1..	static	acts	Most partitions in one
 message.max.bytes	int	1048588	0..	cluster	acts	Largest batch that a producer may send
 metadata.log.dir	string	~		static	acts	Directory of the metadata log, if not the first log directory
 metadata.log.max.record.bytes.between.snapshots	long	20971520	1..	static	acts	Bytes of metadata records after which a snapshot is written
-metadata.log.max.snapshot.interval.ms	long	3600000	0..	static	acts	Time after which a snapshot is written
+metadata.log.max.snapshot.interval.ms	long	3600000	0..	static	later	Time after which a snapshot is written
 metadata.log.segment.bytes	int	1073741824	8388608..	static	acts	Segment size of the metadata log
 metadata.log.segment.ms	long	604800000		static	acts	Age at which the metadata log begins a new segment
 metadata.max.idle.interval.ms	int	500	0..	static	acts	How often the active controller writes an empty record when there is nothing else; 0 for never
-metadata.max.retention.bytes	long	104857600		static	acts	Size of metadata log and snapshots above which old ones go
-metadata.max.retention.ms	long	604800000		static	acts	Age of metadata log and snapshots above which old ones go
+metadata.max.retention.bytes	long	104857600		static	later	Size of metadata log and snapshots above which old ones go
+metadata.max.retention.ms	long	604800000		static	later	Age of metadata log and snapshots above which old ones go
 metric.reporters	list	org.apache.kafka.common.metrics.JmxReporter	members:	cluster	none	Java classes that report metrics
 metrics.num.samples	int	2	1..	static	none	Samples kept for Java metrics
 metrics.recording.level	string	INFO		static	none	How detailed Java metrics are
@@ -234,19 +234,19 @@ num.partitions	int	1	1..	static	acts	Partitions of a topic that does not say how
 num.recovery.threads.per.data.dir	int	2	1..	cluster	none	Threads for recovery
 num.replica.alter.log.dirs.threads	int	~		static	none	Threads for moves between log directories
 num.replica.fetchers	int	1	1..	cluster	later	Connections over which a follower fetches from each leader
-offset.metadata.max.bytes	int	4096		static	acts	Largest text that a consumer may commit with an offset
-offsets.commit.timeout.ms	int	5000	1..	static	acts	How long an offset commit may wait for the replicas
-offsets.load.buffer.size	int	5242880	1..	static	acts	Bytes read at a time when committed offsets are loaded
-offsets.retention.check.interval.ms	long	600000	1..	static	acts	How often expired committed offsets are removed
-offsets.retention.minutes	int	10080	1..	static	acts	How long the offsets of an empty group are kept
+offset.metadata.max.bytes	int	4096		static	later	Largest text that a consumer may commit with an offset
+offsets.commit.timeout.ms	int	5000	1..	static	later	How long an offset commit may wait for the replicas
+offsets.load.buffer.size	int	5242880	1..	static	later	Bytes read at a time when committed offsets are loaded
+offsets.retention.check.interval.ms	long	600000	1..	static	later	How often expired committed offsets are removed
+offsets.retention.minutes	int	10080	1..	static	later	How long the offsets of an empty group are kept
 offsets.topic.compression.codec	int	0		static	later	Compression of the committed offsets topic
-offsets.topic.num.partitions	int	50	1..	static	acts	Partitions of the committed offsets topic
+offsets.topic.num.partitions	int	50	1..	static	later	Partitions of the committed offsets topic
 offsets.topic.replication.factor	short	3	1..	static	acts	Replicas of the committed offsets topic
-offsets.topic.segment.bytes	int	104857600	1..	static	acts	Segment size of the committed offsets topic
+offsets.topic.segment.bytes	int	104857600	1..	static	later	Segment size of the committed offsets topic
 principal.builder.class	class	org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder		broker	none	A Java class that names the user of a connection
 process.roles	list	!	members:broker,controller nonempty	static	acts	What this node is: broker, controller, or both
-producer.id.expiration.check.interval.ms	int	600000	1..	static	acts	How often expired producer states are removed
-producer.id.expiration.ms	int	86400000	1..	cluster	acts	How long the state of a silent producer is kept
+producer.id.expiration.check.interval.ms	int	600000	1..	static	later	How often expired producer states are removed
+producer.id.expiration.ms	int	86400000	1..	cluster	later	How long the state of a silent producer is kept
 producer.purgatory.purge.interval.requests	int	1000		static	none	Cleaning interval of waiting produce requests
 queued.max.request.bytes	long	268435456<-1		static	acts	Bytes of requests that wait to be handled; beyond it the broker stops reading
 queued.max.requests	int	500	1..	static	later	Requests that wait to be handled
@@ -345,7 +345,7 @@ sasl.oauthbearer.scope.claim.name	string	scope		static	later	Claim of a token th
 sasl.oauthbearer.sub.claim.name	string	sub		static	later	Claim of a token that holds the user
 sasl.oauthbearer.token.endpoint.url	string	~		static	none	Where tokens are got
 sasl.server.callback.handler.class	class	~		static	none	A Java class that checks SASL credentials
-sasl.server.max.receive.size	int	65536<524288		static	acts	Largest request of a connection that has not authenticated
+sasl.server.max.receive.size	int	65536<524288		static	later	Largest request of a connection that has not authenticated
 security.inter.broker.protocol	string	PLAINTEXT	one:PLAINTEXT,SSL,SASL_PLAINTEXT,SASL_SSL	static	acts	Security protocol between brokers, when inter.broker.listener.name says nothing
 security.providers	string	~		static	none	Java security providers
 server.max.startup.time.ms	long	9223372036854775807	0..	static	later	A broker that has not started after this long gives up
@@ -363,9 +363,9 @@ share.coordinator.state.topic.segment.bytes	int	104857600	1..	static	later	Segme
 share.coordinator.threads	int	1	1..	static	none	Threads of the share coordinator
 share.coordinator.write.timeout.ms	int	5000	1..	static	later	How long a write of share state may wait for the replicas
 share.fetch.purgatory.purge.interval.requests	int	1000		static	none	Cleaning interval of waiting share fetches
-socket.connection.setup.timeout.max.ms	long	30000		static	acts	Longest wait for an outgoing connection
-socket.connection.setup.timeout.ms	long	10000		static	acts	First wait for an outgoing connection
-socket.listen.backlog.size	int	50	1..	static	acts	Connections that wait to be accepted
+socket.connection.setup.timeout.max.ms	long	30000		static	later	Longest wait for an outgoing connection
+socket.connection.setup.timeout.ms	long	10000		static	later	First wait for an outgoing connection
+socket.listen.backlog.size	int	50	1..	static	later	Connections that wait to be accepted
 socket.receive.buffer.bytes	int	102400		static	later	Receive buffer of each connection; -1 leaves it to the system
 socket.request.max.bytes	int	104857600	1..	static	acts	Largest request
 socket.send.buffer.bytes	int	102400		static	later	Send buffer of each connection; -1 leaves it to the system
@@ -393,17 +393,17 @@ ssl.truststore.location	string	~		broker	later	File with trusted certificates
 ssl.truststore.password	password	~		broker	later	Password of that file
 ssl.truststore.type	string	JKS		broker	later	Format of that file; PEM is what this implementation reads
 telemetry.max.bytes	int	1048576	1..	static	later	Largest push of client metrics
-transaction.abort.timed.out.transaction.cleanup.interval.ms	int	10000	1..	static	acts	How often transactions past their timeout are looked for
-transaction.max.timeout.ms	int	900000	1..	static	acts	Longest timeout that a transactional producer may ask for
-transaction.partition.verification.enable	boolean	true		cluster	acts	Whether a partition makes sure that a transaction is open before it takes its first records
-transaction.remove.expired.transaction.cleanup.interval.ms	int	3600000	1..	static	acts	How often expired transactional ids are looked for
-transaction.state.log.load.buffer.size	int	5242880	1..	static	acts	Bytes read at a time when transaction state is loaded
+transaction.abort.timed.out.transaction.cleanup.interval.ms	int	10000	1..	static	later	How often transactions past their timeout are looked for
+transaction.max.timeout.ms	int	900000	1..	static	later	Longest timeout that a transactional producer may ask for
+transaction.partition.verification.enable	boolean	true		cluster	later	Whether a partition makes sure that a transaction is open before it takes its first records
+transaction.remove.expired.transaction.cleanup.interval.ms	int	3600000	1..	static	later	How often expired transactional ids are looked for
+transaction.state.log.load.buffer.size	int	5242880	1..	static	later	Bytes read at a time when transaction state is loaded
 transaction.state.log.min.isr	int	2	1..	static	acts	In-sync replicas that the transaction state topic needs
-transaction.state.log.num.partitions	int	50	1..	static	acts	Partitions of the transaction state topic
+transaction.state.log.num.partitions	int	50	1..	static	later	Partitions of the transaction state topic
 transaction.state.log.replication.factor	short	3	1..	static	acts	Replicas of the transaction state topic
-transaction.state.log.segment.bytes	int	104857600	1..	static	acts	Segment size of the transaction state topic
+transaction.state.log.segment.bytes	int	104857600	1..	static	later	Segment size of the transaction state topic
 transaction.two.phase.commit.enable	boolean	false		static	later	Whether transactions may wait for somebody else's commit
-transactional.id.expiration.ms	int	604800000	1..	static	acts	How long an unused transactional id is remembered
+transactional.id.expiration.ms	int	604800000	1..	static	later	How long an unused transactional id is remembered
 unclean.leader.election.enable	boolean	false		cluster	acts	Whether a replica that lacks acknowledged records may lead when nobody else can
 unclean.leader.election.interval.ms	long	300000	1..	static	acts	How often the controller looks for partitions that may be elected so
 unstable.api.versions.enable	boolean	false		static	none	Whether request versions still in the making are offered
@@ -417,11 +417,11 @@ compression.gzip.level	int	-1	gzip-level	topic compression.gzip.level	later	Leve
 compression.lz4.level	int	9	1..17	topic compression.lz4.level	later	Level used when the broker compresses with lz4 itself
 compression.type	string	producer	one:uncompressed,zstd,lz4,snappy,gzip,producer	topic compression.type	later	Compression of stored batches; producer keeps what the producer chose
 compression.zstd.level	int	3	-131072..22	topic compression.zstd.level	later	Level used when the broker compresses with zstd itself
-delete.retention.ms	long	86400000	0..	topic log.cleaner.delete.retention.ms	acts	How long compaction keeps a deletion (a record without value) for readers to see
+delete.retention.ms	long	86400000	0..	topic log.cleaner.delete.retention.ms	later	How long compaction keeps a deletion (a record without value) for readers to see
 errors.deadletterqueue.group.enable	boolean	false		topic	later	Whether the topic takes dead letters of share groups
-file.delete.delay.ms	long	60000	0..	topic log.segment.delete.delay.ms	acts	How long a deleted segment's files stay on disk
-flush.messages	long	9223372036854775807	1..	topic log.flush.interval.messages	acts	Sync the log after so many records
-flush.ms	long	9223372036854775807	0..	topic log.flush.interval.ms,log.flush.scheduler.interval.ms	acts	Sync the log after records have waited this long
+file.delete.delay.ms	long	60000	0..	topic log.segment.delete.delay.ms	later	How long a deleted segment's files stay on disk
+flush.messages	long	9223372036854775807	1..	topic log.flush.interval.messages	later	Sync the log after so many records
+flush.ms	long	9223372036854775807	0..	topic log.flush.interval.ms,log.flush.scheduler.interval.ms	later	Sync the log after records have waited this long
 follower.replication.throttled.replicas	list		throttled	topic	later	Replicas whose followers are throttled, as partition:broker, or * for all
 index.interval.bytes	int	4096	0..	topic log.index.interval.bytes	acts	Bytes of records between two entries of the offset index
 internal.segment.bytes	int	~		topic	none	Segment size in tests
@@ -434,7 +434,7 @@ max.message.bytes	int	1048588	0..	topic message.max.bytes	acts	Largest batch tha
 message.timestamp.after.max.ms	long	3600000	0..	topic log.message.timestamp.after.max.ms	acts	How far in the future a record's timestamp may lie
 message.timestamp.before.max.ms	long	9223372036854775807	0..	topic log.message.timestamp.before.max.ms	acts	How far in the past a record's timestamp may lie
 message.timestamp.type	string	CreateTime	one:CreateTime,LogAppendTime	topic log.message.timestamp.type	acts	Whether records keep the producer's time or get the broker's
-min.cleanable.dirty.ratio	double	0.5	0..1	topic log.cleaner.min.cleanable.ratio	acts	Share of the log that must be new before it is compacted
+min.cleanable.dirty.ratio	double	0.5	0..1	topic log.cleaner.min.cleanable.ratio	later	Share of the log that must be new before it is compacted
 min.compaction.lag.ms	long	0	0..	topic log.cleaner.min.compaction.lag.ms	acts	Shortest time that a record stays uncompacted
 min.insync.replicas	int	1	1..	topic min.insync.replicas	acts	In-sync replicas that acks=all needs, and below which replicas that leave stay eligible as leaders
 preallocate	boolean	false		topic log.preallocate	none	Whether new segments take their disk space at once
@@ -442,12 +442,12 @@ remote.copy.lag.bytes	long	-1	-1..	topic log.remote.copy.lag.bytes	none	Bytes ke
 remote.copy.lag.ms	long	0	-1..	topic log.remote.copy.lag.ms	none	Time kept back from tiered storage
 remote.log.copy.disable	boolean	false		topic	none	Whether copying to tiered storage stands still
 remote.log.delete.on.disable	boolean	false		topic	none	Whether tiered segments go when tiering is switched off
-remote.storage.enable	boolean	false		topic	none	Whether the topic is tiered; refused, as there is no tiered storage here
-retention.bytes	long	-1		topic log.retention.bytes	acts	Largest size of a partition before its oldest segments are deleted; -1 for no limit
-retention.ms	long	604800000	-1..	topic log.retention.ms,log.retention.minutes*60000,log.retention.hours*3600000	acts	Age at which segments are deleted; -1 for never
+remote.storage.enable	boolean	false		topic	acts	Whether the topic is tiered; refused, as there is no tiered storage here
+retention.bytes	long	-1		topic log.retention.bytes	later	Largest size of a partition before its oldest segments are deleted; -1 for no limit
+retention.ms	long	604800000	-1..	topic log.retention.ms,log.retention.minutes*60000,log.retention.hours*3600000	later	Age at which segments are deleted; -1 for never
 segment.bytes	int	1073741824	1048576..	topic log.segment.bytes	acts	Size at which a new segment begins
 segment.index.bytes	int	10485760	4..	topic log.index.size.max.bytes	acts	Largest index file; a full one rolls the segment
-segment.jitter.ms	long	0	0..	topic log.roll.jitter.ms,log.roll.jitter.hours*3600000	acts	Random part taken off segment.ms
+segment.jitter.ms	long	0	0..	topic log.roll.jitter.ms,log.roll.jitter.hours*3600000	later	Random part taken off segment.ms
 segment.ms	long	604800000	1..	topic log.roll.ms,log.roll.hours*3600000	acts	Age at which a new segment begins
 unclean.leader.election.enable	boolean	false		topic unclean.leader.election.enable	acts	Whether a replica that lacks acknowledged records may lead when nobody else can
 """
@@ -456,8 +456,8 @@ unclean.leader.election.enable	boolean	false		topic unclean.leader.election.enab
 GROUP_KEYS = """\
 consumer.assignment.interval.ms	int	1000	0..	group	later	Least time between two assignments
 consumer.assignor.offload.enable	boolean	true		group	none	Whether assignments are worked out on another thread
-consumer.heartbeat.interval.ms	int	5000	1..	group	acts	How often members send heartbeats
-consumer.session.timeout.ms	int	45000	1..	group	acts	How long a member may be silent before it is removed
+consumer.heartbeat.interval.ms	int	5000	1..	group	later	How often members send heartbeats
+consumer.session.timeout.ms	int	45000	1..	group	later	How long a member may be silent before it is removed
 errors.deadletterqueue.copy.record.enable	boolean	false		group	later	Whether a dead letter carries the record itself
 errors.deadletterqueue.topic.name	string			group	later	Topic for dead letters; empty for none
 share.assignment.interval.ms	int	1000	0..	group	later	Least time between two assignments

@@ -156,10 +156,12 @@ def test_every_problem_is_told_at_once() -> None:
 
 
 def test_warnings_name_what_is_ignored_and_what_has_no_effect() -> None:
-    config = BrokerConfig(COMBINED | {"num.partitons": "3", "quota.window.num": "20", "listener.name.inside.ssl.keystore.type": "PEM"})
+    given = {"num.partitons": "3", "quota.window.num": "20", "num.io.threads": "9", "num.network.threads": "3"}
+    config = BrokerConfig(COMBINED | given | {"listener.name.inside.ssl.keystore.type": "PEM"})
     assert config.warnings == [
         "num.partitons is not a key of Kafka 4.4 or of ours and is ignored; did you mean num.partitions?",
         "quota.window.num is accepted but has no effect yet.",
+        "num.io.threads is accepted, but there is nothing in this implementation that it steers.",
     ]
 
 

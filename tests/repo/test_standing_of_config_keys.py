@@ -1,0 +1,34 @@
+"""What the table of configuration keys says about each key's effect is true: a user is warned exactly where a key does nothing.
+
+A key acts when the source names it, or, for a broker key that gives a topic key its default, when the source names the topic key.
+"""
+
+from pathlib import Path
+
+from holdwater.kernel.configs.keys import Key, broker_keys, group_keys, topic_keys
+
+ROOT = Path(__file__).parents[2]
+SOURCE = "\n".join(
+    path.read_text() for path in sorted((ROOT / "src/holdwater").rglob("*.py")) if path.name != "table.py" or path.parent.name != "configs"
+)
+
+
+def is_named(key: Key) -> bool:
+    return f'"{key.name}"' in SOURCE
+
+
+def wrong(key: Key, *, acts: bool) -> str | None:
+    if acts == (key.standing == "acts"):
+        return None
+    says = "the source acts on it" if acts else "nothing in the source names it"
+    return f"{key.name}: its row in kernel/configs/table.py says '{key.standing}', but {says}"
+
+
+def test_standing_is_true() -> None:
+    given = {synonym.name for key in topic_keys().values() if is_named(key) for synonym in key.synonyms}
+    rows = [
+        *((key, is_named(key) or key.name in given) for key in broker_keys().values()),
+        *((key, is_named(key)) for key in topic_keys().values()),
+        *((key, is_named(key)) for key in group_keys().values()),
+    ]
+    assert [sentence for key, acts in rows if (sentence := wrong(key, acts=acts)) is not None] == []
