@@ -297,6 +297,13 @@ class TestCauses:
         judged = verdict_of(a_killed_leader())
         assert judged.cause_of(judged.write_pauses[0]._replace(partition=partition)).rule == rule
 
+    def test_a_pause_while_the_broker_returns(self) -> None:
+        judged = verdict_of(a_killed_leader())
+        later = judged.write_pauses[0]._replace(start_ns=ORIGIN + 15 * SECOND, end_ns=ORIGIN + 15 * SECOND + 1)
+        cause = judged.cause_of(later)
+        assert cause.rule == "return"
+        assert "started again 1000 ms before the pause began" in cause.text
+
     def test_a_pause_without_a_fault(self) -> None:
         def rule(story: Story) -> str:
             judged = judge(story.history(), KAFKA, Plan("x", (), 0, 0, 0))

@@ -188,7 +188,7 @@ def _of_reorder(history: History, finding: Finding, settings: Settings) -> Cause
 
 
 def of_pause(history: History, pause: Pause, found: list[Round], stories: dict[int, Leadership]) -> Cause:
-    """Rule 6: the fault, change of leader or silent broker that overlaps the pause most, and its setting."""
+    """Rule 6: the fault, the return of a broker, the change of leader or the silent broker that overlaps the pause, and its setting."""
     near = [one for one in found if one.start_ns <= pause.end_ns and pause.start_ns <= (one.whole_ns or one.end_ns)]
     touching = [one for one in near if one.touches(pause.partition)]
     if touching:
@@ -207,22 +207,25 @@ def of_pause(history: History, pause: Pause, found: list[Round], stories: dict[i
     return Cause("none", "No fault, change of leader or silent broker overlaps it.", "unknown")
 
 
+_NEAR_FAULT_NS = 1_000_000_000
+
+
 def _of_pause_in_round(pause: Pause, one: Round, story: Leadership) -> Cause:
     role = "led" if pause.partition in one.led else "replicated"
-    who = f"broker {one.broker}" + (", which was also the active controller," if one.controller else "")
+    if one.started_ns and pause.start_ns >= one.started_ns:
+        ago = (pause.start_ns - one.started_ns) / 1e6
+        text = f"Broker {one.broker}, which replicates the partition, was started again {ago:.0f} ms before the pause began, and was catching up."
+        return Cause("return", text, "likely")
+    who = f"Broker {one.broker}" + (", which was also the active controller," if one.controller else "")
     verb = {"kill": "killed", "terminate": "stopped", "pause": "paused"}[one.fault]
+    text = f"{who} {role} the partition and was {verb} {_distance(one.start_ns, pause.start_ns)} the pause began"
     changed = [time for time in story.times if one.start_ns <= time <= pause.end_ns]
-    text = f"{who} {role} the partition and was {verb} {_after(one.start_ns, pause.start_ns)} the pause began"
     if changed:
         text += f"; a change of leader or ISR was seen {(changed[0] - one.start_ns) / 1e6:.0f} ms after the fault"
-    return Cause(
-        "fault",
-        f"{text[0].upper()}{text[1:]}.",
-        "certain" if pause.start_ns <= one.start_ns + 1_000_000_000 else "likely",
-        "broker.session.timeout.ms",
-    )
+    certain = pause.start_ns <= one.start_ns + _NEAR_FAULT_NS
+    return Cause("fault", f"{text}.", "certain" if certain else "likely", "broker.session.timeout.ms")
 
 
-def _after(fault_ns: int, pause_ns: int) -> str:
+def _distance(fault_ns: int, pause_ns: int) -> str:
     difference = (pause_ns - fault_ns) / 1e6
     return f"{difference:.0f} ms before" if difference >= 0 else f"{-difference:.0f} ms after"

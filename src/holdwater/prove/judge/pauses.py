@@ -1,7 +1,7 @@
 """When nothing was acknowledged though a write waited, and when nothing was delivered though a record was there to read."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import NamedTuple
 
 from holdwater.prove.history.model import History, State
@@ -11,7 +11,8 @@ _Wait = tuple[int, int, bool]
 
 
 class Pause(NamedTuple):
-    """A time in which one partition stood still for one side. ``waiting`` writes (or records) were answered when it ended.
+    """A time in which one partition stood still for one side. ``waiting`` writes (or records) waited when it
+    ended.
 
     ``open`` is True when it had not ended by the end of the run; ``end_ns`` is then when the last of them gave up, or the end of the
     record.
@@ -74,22 +75,38 @@ def read_pauses(history: History, *, at_least_ms: float) -> list[Pause]:
 
 
 def _pauses_of(partition: int, waits: list[_Wait], at_least_ns: int) -> list[Pause]:
-    """A gap between two successes is a pause from the moment that somebody waited in it. Gaps are few, so each may look at all waits."""
-    answers = sorted([done for done, _, success in waits if success])
-    gaps = [(before, after) for before, after in pairwise([0, *answers]) if after - before >= at_least_ns]
+    """A gap between two successes is a pause from the moment that somebody waited in it. Linear, however many gaps there are."""
+    waits.sort()
+    starts = sorted([since for _, since, _ in waits])
+    gaps: list[_Gap] = []
+    before, following = 0, 0
+    for index, (done, _, success) in enumerate(waits):
+        if success:
+            if done - before >= at_least_ns:
+                gaps.append(_Gap(before, done, following, index))
+            before, following = done, index + 1
     pauses: list[Pause] = []
-    for before, after in gaps:
-        waiting = [since for done, since, _ in waits if done > before and since < after]
-        start = max(before, min(waiting, default=after))
-        if after - start >= at_least_ns:
-            pauses.append(Pause(partition, start, after, len(waiting)))
-    last = answers[-1] if answers else 0
-    unanswered = [(done, since) for done, since, _ in waits if done > last]
-    if unanswered:
-        start, end = max(last, min(since for _, since in unanswered)), max(done for done, _ in unanswered)
-        if end - start >= at_least_ns:
-            pauses.append(Pause(partition, start, end, len(unanswered), open=True))
-    return pauses
+    earliest = min((since for _, since, _ in waits[following:]), default=2**63 - 1)
+    if following < len(waits) and waits[-1][0] - max(before, earliest) >= at_least_ns:
+        pauses.append(Pause(partition, max(before, earliest), waits[-1][0], len(waits) - following, open=True))
+    for gap in reversed(gaps):
+        earliest = min([earliest, *(since for _, since, _ in waits[gap.following : following])])
+        following = gap.following
+        start = max(gap.before, earliest)
+        if gap.after - start >= at_least_ns:
+            # Everything that had begun by then, without what had ended by then.
+            waiting = bisect_left(starts, gap.after) - gap.ended
+            pauses.append(Pause(partition, start, gap.after, waiting))
+    return pauses[::-1]
+
+
+class _Gap(NamedTuple):
+    """``following``: index of the first wait that ended after ``before``; ``ended``: how many ended before ``after``."""
+
+    before: int
+    after: int
+    following: int
+    ended: int
 
 
 def _end_of_record(history: History) -> int:

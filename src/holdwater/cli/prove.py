@@ -1,0 +1,344 @@
+"""Make a failure happen under a real client, and say what was lost, duplicated, reordered or refused.
+
+Without --bootstrap-server a cluster of our own is started for the run. With it, the scenario runs on that cluster; commands say how a
+broker of it is ended and started:
+
+  holdwater prove leader-election
+  holdwater prove leader-election -b localhost:9092 --kill-command 'docker kill kafka-{id}' --start-command 'docker start kafka-{id}'
+
+Exit codes: 0 held, 1 broken, 2 usage, 3 invalid (no verdict).
+"""
+
+import argparse
+import json
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_PRODUCER_ONLY = (
+    "acks", "request.required.acks", "enable.idempotence", "linger.ms", "queue.buffering.", "batch.", "compression.", "message.timeout.ms",
+    "delivery.timeout.ms", "retries", "message.send.max.retries", "request.timeout.ms", "sticky.partitioning", "partitioner", "transaction",
+    "enable.gapless.guarantee", "delivery.report",
+)  # fmt: skip
+_CONSUMER_ONLY = (
+    "group.", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "enable.auto.", "auto.commit", "auto.offset.reset", "fetch.",
+    "isolation.level", "queued.", "partition.assignment", "check.crcs", "enable.partition.eof", "max.partition.fetch.bytes",
+)  # fmt: skip
+
+
+_QUIET = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
+_NOT_REPEATED = ("--evidence", "--junit")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of ``holdwater prove``."""
+    parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help="what to run; --list shows them")
+    parser.add_argument("--list", action="store_true", help="list the scenarios and end")
+    parser.add_argument("--judge", metavar="DIR", type=Path, help="judge an evidence folder again, from its content alone")
+    _add_target(parser.add_argument_group("the cluster"))
+    _add_scenario(parser.add_argument_group("the scenario"))
+    _add_output(parser.add_argument_group("what is kept and shown"))
+
+
+def _add_target(group: Any) -> None:
+    group.add_argument("-b", "--bootstrap-server", metavar="HOST:PORT,...", help="an existing cluster instead of one of our own")
+    group.add_argument("--start-command", metavar="CMD", help="starts broker {id} again, on its old data")
+    group.add_argument("--kill-command", metavar="CMD", help="ends broker {id} without warning (SIGKILL)")
+    group.add_argument("--stop-command", metavar="CMD", help="asks broker {id} to stop (SIGTERM)")
+    group.add_argument("--pid-file-pattern", metavar="PATH", help="pid file of broker {id}, for signals instead of commands")
+    group.add_argument("--brokers", type=_positive, default=3, metavar="N", help="brokers of our own cluster (default %(default)s)")
+    group.add_argument(
+        "-c", "--config", action="append", default=[], metavar="KEY=VALUE", help="broker setting of our own cluster; repeatable"
+    )
+
+
+def _add_scenario(group: Any) -> None:
+    group.add_argument(
+        "--kills", type=_positive, default=1, metavar="N", help="rounds; the next begins when every ISR is full (default %(default)s)"
+    )
+    group.add_argument(
+        "--kill",
+        choices=("leader", "random", "controller"),
+        default="leader",
+        help="whom: a partition leader, any broker, the active controller (default %(default)s)",
+    )
+    group.add_argument(
+        "--min-controller-kills", type=_natural, default=0, metavar="N", help="of the rounds, at least so many hit the active controller"
+    )
+    group.add_argument(
+        "--steady", type=_seconds, default=5.0, metavar="S", help="seconds of load before the first kill (default %(default)g)"
+    )
+    group.add_argument(
+        "--down", type=_seconds, default=2.0, metavar="S", help="seconds that a broker stays down after writes go on (default %(default)g)"
+    )
+    group.add_argument(
+        "--after", type=_seconds, default=3.0, metavar="S", help="seconds of load after the last round (default %(default)g)"
+    )
+    group.add_argument(
+        "--limit", type=_seconds, default=120.0, metavar="S", help="longest wait for any one condition (default %(default)g)"
+    )
+    group.add_argument(
+        "--rate", type=_rate, default=2000.0, metavar="N", help="records per second of all writers together (default %(default)g)"
+    )
+    group.add_argument(
+        "--value-size", type=_positive, default=128, metavar="BYTES", help="of one record, at least 32 (default %(default)s)"
+    )
+    group.add_argument("--writers", type=_positive, default=1, metavar="N", help="producers (default %(default)s)")
+    group.add_argument("--keys", type=_positive, default=24, metavar="N", help="keys of each writer (default %(default)s)")
+    group.add_argument("--partitions", type=_positive, default=6, metavar="N", help="of the run's topic (default %(default)s)")
+    group.add_argument("--replication-factor", type=_positive, default=3, metavar="N", help="of the run's topic (default %(default)s)")
+    group.add_argument("--topic", default="", metavar="NAME", help="a topic that does not exist yet (default: a name of the run's own)")
+    group.add_argument("--topic-config", action="append", default=[], metavar="KEY=VALUE", help="setting of the run's topic; repeatable")
+    group.add_argument(
+        "-X", dest="client", action="append", default=[], metavar="KEY=VALUE", help="librdkafka setting of the clients; repeatable"
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="fixes keys, values and random choices (default: drawn, and printed)")
+
+
+def _add_output(group: Any) -> None:
+    group.add_argument(
+        "--evidence", type=Path, metavar="DIR", help="folder for the evidence (default: holdwater-evidence/SCENARIO-TIME-SEED)"
+    )
+    group.add_argument("--format", choices=("text", "json"), default="text", help="what is printed at the end (default %(default)s)")
+    group.add_argument("--junit", type=Path, metavar="FILE", help="write the verdict as JUnit XML too")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError("must be a number of seconds, 0 or more")
+    return value
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 50_000:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 50,000: beyond that the workload measures itself")
+    return value
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns the exit code; prints errors with what to do next."""
+    from holdwater.prove.errors import RunFailed, UsageError
+
+    try:
+        return _run(arguments)
+    except UsageError as error:
+        _complain(error, error.next_step)
+        return 2
+    except RunFailed as failure:
+        _complain(failure, failure.next_step)
+        return 3
+    except KeyboardInterrupt:
+        print("holdwater prove: interrupted", file=sys.stderr)
+        return 3
+
+
+def _complain(error: Exception, next_step: str) -> None:
+    print(f"holdwater prove: {error}", file=sys.stderr)
+    if next_step:
+        print(f"next: {next_step}", file=sys.stderr)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.list:
+        return _list()
+    if arguments.judge is not None:
+        return _judge_again(arguments)
+    if not arguments.scenario:
+        from holdwater.prove.errors import UsageError
+
+        raise UsageError("no scenario was named", "holdwater prove --list shows them")
+    return _perform_all(arguments)
+
+
+def _list() -> int:
+    from holdwater.prove.scenarios import CATALOGUE
+
+    for name, entry in CATALOGUE.items():
+        print(f"{name}  {entry.summary}")
+    return 0
+
+
+def _judge_again(arguments: argparse.Namespace) -> int:
+    from holdwater.prove.judge_folder import judge_folder
+    from holdwater.prove.report.document import document, exit_code
+
+    report = document(judge_folder(arguments.judge))
+    _show([report], [""], arguments)
+    return exit_code([report["verdict"]])
+
+
+def _perform_all(arguments: argparse.Namespace) -> int:
+    from holdwater.prove.report.document import exit_code
+    from holdwater.prove.scenarios import CATALOGUE
+
+    scenarios = [_build(name, arguments, CATALOGUE) for name in arguments.scenario]
+    seed = arguments.seed if arguments.seed is not None else secrets.randbits(32)
+    _check_clients(scenarios)
+    outcomes = [_perform_one(scenario, seed, arguments) for scenario in scenarios]
+    reports = [outcome.report for outcome in outcomes]
+    _show(reports, [outcome.evidence_hash for outcome in outcomes], arguments)
+    return exit_code([report["verdict"] for report in reports])
+
+
+def _build(name: str, arguments: argparse.Namespace, catalogue: Any) -> Any:
+    from difflib import get_close_matches
+
+    from holdwater.prove.errors import UsageError
+    from holdwater.prove.scenarios.options import Options
+
+    if name not in catalogue:
+        near = get_close_matches(name, catalogue, n=1)
+        raise UsageError(
+            f"there is no scenario '{name}'" + (f"; did you mean {near[0]}?" if near else ""), "holdwater prove --list shows them"
+        )
+    if arguments.min_controller_kills > arguments.kills:
+        raise UsageError(f"{arguments.min_controller_kills} controller kills do not fit into {arguments.kills} kills", "raise --kills")
+    if arguments.keys < arguments.partitions:
+        raise UsageError(
+            f"{arguments.keys} keys leave some of {arguments.partitions} partitions without any", "raise --keys to at least --partitions"
+        )
+    producer, consumer = _client_settings(arguments.client)
+    options = Options(
+        kills=arguments.kills,
+        choose=arguments.kill,
+        min_controller_kills=arguments.min_controller_kills,
+        steady_s=arguments.steady,
+        down_s=arguments.down,
+        after_s=arguments.after,
+        limit_s=arguments.limit,
+        rate=arguments.rate,
+        value_bytes=arguments.value_size,
+        writers=arguments.writers,
+        keys=arguments.keys,
+        partitions=arguments.partitions,
+        replication_factor=arguments.replication_factor,
+        topic_configs=_pairs(arguments.topic_config, "--topic-config"),
+        producer=producer,
+        consumer=consumer,
+    )
+    return catalogue[name].build(options)
+
+
+def _pairs(texts: list[str], flag: str) -> dict[str, str]:
+    from holdwater.prove.errors import UsageError
+
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise UsageError(f"'{text}' is no key=value", f"write {flag} key=value")
+        pairs[key.strip()] = value
+    return pairs
+
+
+def _client_settings(texts: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Settings for the producer and for the consumer: those that only one of them knows go to that one."""
+    given = _pairs(texts, "-X")
+    producer = {key: value for key, value in given.items() if not key.startswith(_CONSUMER_ONLY)}
+    consumer = {key: value for key, value in given.items() if not key.startswith(_PRODUCER_ONLY)}
+    return producer, consumer
+
+
+def _check_clients(scenarios: list[Any]) -> None:
+    """Let librdkafka itself refuse what it does not know, before anything is started."""
+    from confluent_kafka import Consumer, KafkaException, Producer
+
+    from holdwater.prove.errors import UsageError
+
+    for scenario in scenarios:
+        try:
+            Producer(_QUIET | scenario.workload.producer)
+            Consumer(_QUIET | {"group.id": "check"} | scenario.workload.consumer).close()
+        except KafkaException as error:
+            raise UsageError(f"librdkafka refuses a client setting: {error.args[0].str()}", "correct it in -X key=value") from error
+
+
+def _perform_one(scenario: Any, seed: int, arguments: argparse.Namespace) -> Any:
+    from holdwater.cli.live import progress_for
+    from holdwater.prove.evidence import Evidence
+    from holdwater.prove.perform import Request, perform
+
+    stamp = time.strftime("%Y%m%dT%H%M%S")
+    folder = arguments.evidence or Path("holdwater-evidence") / f"{scenario.name}-{stamp}-{seed}"
+    if arguments.evidence and len(arguments.scenario) > 1:
+        folder = folder / scenario.name
+    evidence = Evidence(folder)
+    target = _target(arguments, evidence)
+    with progress_for(scenario.title, seed, folder) as progress:
+        try:
+            return perform(Request(scenario, target, evidence, seed, _argv(arguments, scenario.name), arguments.topic), progress)
+        finally:
+            target.close()
+
+
+def _argv(arguments: argparse.Namespace, scenario: str) -> list[str]:
+    """The command line of this one scenario, for the repeat line: without the other scenarios, and without where the output went."""
+    others = set(arguments.scenario) - {scenario}
+    given: list[str] = []
+    skip = False
+    for argument in sys.argv[1:]:
+        if skip or argument in _NOT_REPEATED:
+            skip = not skip
+        elif argument not in others and not argument.startswith(tuple(f"{flag}=" for flag in _NOT_REPEATED)):
+            given.append(argument)
+    return given if given[:1] == ["prove"] else ["prove", scenario]
+
+
+def _target(arguments: argparse.Namespace, evidence: Any) -> Any:
+    from holdwater.prove.errors import UsageError
+
+    commands = {"start": arguments.start_command, "kill": arguments.kill_command, "terminate": arguments.stop_command}
+    given = {verb: command for verb, command in commands.items() if command}
+    if arguments.bootstrap_server:
+        from holdwater.prove.targets.command import Commands, CommandTarget
+        from holdwater.rpc.calls import parse_bootstrap
+
+        try:
+            parse_bootstrap(arguments.bootstrap_server)
+        except ValueError as error:
+            raise UsageError(f"--bootstrap-server: {error}", "write host:port, or several with commas") from error
+        return CommandTarget(arguments.bootstrap_server, Commands(given, arguments.pid_file_pattern or ""), log_folder=evidence.logs)
+    if given or arguments.pid_file_pattern:
+        raise UsageError(
+            "commands for brokers make sense with --bootstrap-server only", "name the cluster with -b, or leave the commands out"
+        )
+    from holdwater.prove.targets.own import OwnCluster
+
+    target = OwnCluster(arguments.brokers, arguments.config, log=evidence.logs / "up.log")
+    try:
+        target.open()
+    except BaseException:
+        target.close()
+        raise
+    return target
+
+
+def _show(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.Namespace) -> None:
+    from holdwater.prove.report import junit, text
+
+    if arguments.junit:
+        arguments.junit.write_text(junit.render(reports))
+    if arguments.format == "json":
+        shown = [report | {"evidence_sha256": value} if value else report for report, value in zip(reports, hashes, strict=True)]
+        print(json.dumps(shown[0] if len(shown) == 1 else {"reports": shown}))
+        return
+    for report, value in zip(reports, hashes, strict=True):
+        print(text.render(report, value), end="")

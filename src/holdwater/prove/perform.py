@@ -1,0 +1,131 @@
+"""One run from start to verdict: prepare the evidence, perform the scenario, stop everything, judge the folder, write the reports."""
+
+import shlex
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from holdwater.prove.errors import RunFailed, UsageError
+from holdwater.prove.evidence import VERDICT, Evidence, seal, without_secrets, write_whole
+from holdwater.prove.history.payload import mix
+from holdwater.prove.judge_folder import Judgement, judge_folder
+from holdwater.prove.observe.settings_reader import read_broker_settings, read_topic_settings
+from holdwater.prove.progress import Progress
+from holdwater.prove.report.document import document, versions
+from holdwater.prove.run import Run
+from holdwater.prove.scenario import Scenario
+from holdwater.prove.session import Session
+from holdwater.prove.settings import Settings
+from holdwater.prove.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to run, on what, and where to keep it."""
+
+    scenario: Scenario
+    target: Target
+    evidence: Evidence
+    seed: int
+    argv: list[str] = field(default_factory=list[str])
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished run: its report, and the hash of its evidence."""
+
+    judgement: Judgement
+    report: dict[str, Any]
+    evidence_hash: str
+
+
+def perform(request: Request, progress: Progress) -> Outcome:
+    """Run, judge and report. ``UsageError`` when it could not begin; a run that broke off is reported as invalid, also after Ctrl-C."""
+    scenario, target, evidence = request.scenario, request.target, request.evidence
+    missing = scenario.needs - target.abilities()
+    if missing:
+        raise UsageError(
+            f"{scenario.name} must be able to {' and '.join(sorted(missing))} a broker of the target",
+            "name the commands: --kill-command, --start-command (or --pid-file-pattern for signals)",
+        )
+    run_id = mix(request.seed, 0, time.time_ns() & 0xFFFFFFFF)
+    topic = request.topic or f"holdwater-{scenario.name}-{run_id:016x}"[:60]
+    session = Session(scenario, target, evidence, topic, run_id, request.seed)
+    run = Run(scenario, target, session, request.seed, progress)
+    try:
+        progress.phase("preparing: brokers, topic, settings")
+        session.open()
+        _write_run(request, session)
+        session.start()
+        run.perform()
+    except RunFailed as failure:
+        evidence.event("failed", step="", reason=str(failure), next=failure.next_step)
+        progress.note(f"the run cannot go on: {failure}")
+    except KeyboardInterrupt:
+        evidence.event("interrupted")
+        progress.note("interrupted: stopping what was started")
+    finally:
+        run.restore()
+        session.close()
+        _keep_logs(target, evidence)
+        evidence.close()
+    return report_on(evidence.folder, progress)
+
+
+def _write_run(request: Request, session: Session) -> None:
+    broker, notes = read_broker_settings(session.nodes)
+    work = request.scenario.workload
+    kind = "holdwater" if request.target.kind == "holdwater" or any(key.startswith("holdwater.") for key in broker) else "kafka"
+    settings = Settings(
+        kind=kind,
+        broker=broker,
+        topic=without_secrets(read_topic_settings(session.nodes, session.topic)),
+        producer=without_secrets(work.producer),
+        consumer=without_secrets(work.consumer),
+    )
+    name = f"{len(session.nodes)} brokers of {'holdwater' if kind == 'holdwater' else 'a Kafka cluster'} at {request.target.bootstrap()}"
+    session.evidence.write_run(
+        {
+            "argv": request.argv,
+            "repeat": shlex.join(["holdwater", *request.argv]) + ("" if "--seed" in request.argv else f" --seed {request.seed}"),
+            "versions": versions(),
+            "seed": request.seed,
+            "run_id": session.run_id,
+            "topic": session.topic,
+            "origin_ns": session.origin_ns,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "target": {"name": name, "kind": kind, "brokers": list(session.brokers), **request.target.describe()},
+            "scenario": request.scenario.as_json(),
+            "plan": request.scenario.plan().as_json(),
+            "settings": settings.as_json(),
+            "notes": notes,
+        }
+    )
+
+
+def _keep_logs(target: Target, evidence: Evidence) -> None:
+    """Copy the brokers' logs, where they are ours, into the evidence."""
+    import shutil
+
+    for name, path in target.logs().items():
+        try:
+            shutil.copyfile(path, evidence.logs / name)
+        except OSError as error:
+            evidence.event("log-not-kept", name=name, why=str(error))
+
+
+def report_on(folder: Path, progress: Progress) -> Outcome:
+    """Judge a folder, and write the report into it in every form. The hash is over all of it."""
+    from holdwater.prove.report import html, text
+
+    progress.phase("judging")
+    judgement = judge_folder(folder)
+    report = document(judgement)
+    import json
+
+    write_whole(folder / VERDICT, json.dumps(report, indent=1) + "\n")
+    write_whole(folder / "report.txt", text.render(report))
+    write_whole(folder / "report.html", html.render(report, judgement.judged))
+    return Outcome(judgement, report, seal(folder))

@@ -1,0 +1,52 @@
+"""JUnit XML, for CI pages: a suite per scenario, a case per expectation. Broken is a failure, invalid an error, skipped is skipped."""
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from holdwater.prove.report.text import actual_text, expected_text
+from holdwater.prove.report.text import render as as_text
+
+
+def render(reports: list[dict[str, Any]]) -> str:
+    """The document, with an XML declaration."""
+    root = ET.Element("testsuites", name="holdwater prove")
+    for report in reports:
+        root.append(_suite(report))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(report: dict[str, Any]) -> ET.Element:
+    name = f"{report['scenario']}@{report['target']['name']}"
+    cases = [_case(name, one) for one in report["expectations"]]
+    cases += [_invalid_case(name, flaw) for flaw in report["invalid"]]
+    tags = [child.tag for case in cases for child in case]
+    suite = ET.Element(
+        "testsuite",
+        name=name,
+        tests=str(len(cases)),
+        failures=str(tags.count("failure")),
+        errors=str(tags.count("error")),
+        skipped=str(tags.count("skipped")),
+    )
+    properties = ET.SubElement(suite, "properties")
+    for key, value in {"seed": report["seed"], "repeat": report["repeat"], **report["versions"]}.items():
+        ET.SubElement(properties, "property", name=key, value=str(value))
+    suite.extend(cases)
+    ET.SubElement(suite, "system-out").text = as_text(report)
+    return suite
+
+
+def _case(suite: str, expectation: dict[str, Any]) -> ET.Element:
+    case = ET.Element("testcase", classname=suite, name=expectation["name"])
+    message = f"expected {expected_text(expectation)}, actual {actual_text(expectation)}"
+    tag = {"broken": "failure", "invalid": "error", "skipped": "skipped"}.get(expectation["verdict"])
+    if tag:
+        ET.SubElement(case, tag, message=message).text = expectation["reason"]
+    return case
+
+
+def _invalid_case(suite: str, flaw: dict[str, str]) -> ET.Element:
+    case = ET.Element("testcase", classname=suite, name=f"valid run: {flaw['rule']}")
+    ET.SubElement(case, "error", message=flaw["reason"]).text = f"next: {flaw['next']}"
+    return case
