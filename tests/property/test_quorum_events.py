@@ -189,10 +189,11 @@ def response_to(sent: SendRequest, view: rpc.LeaderView, error: int, draw: Any) 
         size = draw(st.sampled_from([len(content), len(BOOTSTRAP), 1]))
         return rpc.fetch_snapshot_response(view, error, snapshot_id=snapshot_id, size=size, position=asked.position, content=content)
     offset = request.topics[0].partitions[0].fetch_offset
-    kind = draw(st.sampled_from(["empty", "records", "damaged", "elsewhere", "diverging", "snapshot"]))
+    kind = draw(st.sampled_from(["empty", "records", "damaged", "torn header", "elsewhere", "diverging", "snapshot"]))
     records = {
         "records": batch(offset, max(view.epoch, 0), 2),
         "damaged": batch(offset, max(view.epoch, 0), 2)[:-1] + b"!",
+        "torn header": batch(offset, max(view.epoch, 0), 2) + bytes(61),
         "elsewhere": batch(offset + 1, max(view.epoch, 0), 1),
     }.get(kind, b"")
     return rpc.fetch_response(

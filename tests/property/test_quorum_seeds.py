@@ -6,8 +6,10 @@ import sys
 
 import pytest
 from tests.support.quorum_chaos import chaos
+from tests.support.quorum_disk import DiskStorage
 
 SEED_COUNT = 240
+DISK_SEED_COUNT = 80
 PER_CASE = 20
 TRACE_PROGRAM = """
 import hashlib
@@ -24,6 +26,17 @@ def test_seeds(first: int) -> None:
             chaos(seed)
         except BaseException as error:
             error.add_note(f"seed {seed}: python -c 'from tests.support.quorum_chaos import chaos; chaos({seed})'")
+            raise
+
+
+@pytest.mark.parametrize("first", range(0, DISK_SEED_COUNT, PER_CASE))
+def test_seeds_on_storage_as_it_is(first: int) -> None:
+    """The same disorder on real log directories over a simulated disk that tears and reorders what was not synced."""
+    for seed in range(first, first + PER_CASE):
+        try:
+            chaos(seed, make_storage=DiskStorage)
+        except BaseException as error:
+            error.add_note(f"seed {seed}, on DiskStorage")
             raise
 
 

@@ -3,6 +3,8 @@
 Faults keep the data recoverable: disks survive, and a power loss takes only what was not synced.
 """
 
+from typing import Any
+
 from tests.support.quorum_cluster import Cluster
 
 from holdwater.core.quorum import NotLeader
@@ -11,7 +13,7 @@ from holdwater.kernel.rng import Rng
 PEACE_LIMIT_MS = 30_000
 
 
-def chaos(seed: int, *, steps: int = 40) -> Cluster:
+def chaos(seed: int, *, steps: int = 40, **options: Any) -> Cluster:
     """Run the seed; the cluster's watch has checked M1 to M4 after every step. Returns it for more questions."""
     rng = Rng(seed * 7919 + 1)
     size = [1, 3, 3, 3, 5][rng.below(5)]
@@ -24,6 +26,7 @@ def chaos(seed: int, *, steps: int = 40) -> Cluster:
         latency_ms=[(1, 3), (1, 40), (5, 200)][rng.below(3)],
         fetch_max_bytes=[200, 8 * 1024 * 1024][rng.below(2)],
         snapshot_slice_bytes=[100, 8 * 1024 * 1024][rng.below(2)],
+        **options,
     )
     actions = [_append, _append, _append, _kill, _start, _power_loss, _isolate, _cut_one_way, _heal, _snapshot, _close, _resign]
     chosen = [action for action in actions if rng.chance(0.75)]

@@ -11,10 +11,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from tests.support.quorum_storage import ListLog, MemorySnapshots, MemoryVotes
+from tests.support.quorum_storage import ListLog, MemorySnapshots, MemoryStorage, MemoryVotes
 
 from holdwater.core.quorum import (
-    BOOTSTRAP_SNAPSHOT,
     Endpoint,
     HighWatermarkAdvanced,
     LeadershipChanged,
@@ -72,17 +71,27 @@ def endpoint(node_id: int) -> Endpoint:
 class Machine:
     """A node's disk, and its process while it runs."""
 
-    def __init__(self, config: QuorumConfig) -> None:
+    def __init__(self, config: QuorumConfig, storage: Any) -> None:
         self.config = config
-        self.log = ListLog()
-        self.snapshots = MemorySnapshots()
-        self.votes = MemoryVotes()
+        self.storage = storage
         self.quorum: Quorum | None = None
         self.incarnation = 0
         self.told_high_watermark = 0
         self.tick_ms = -1
         """When the host will call ``tick``."""
         self.leadership = LeadershipChanged(-1, -1, is_self=False, epoch_start_offset=-1)
+
+    @property
+    def log(self) -> ListLog:
+        return self.storage.log
+
+    @property
+    def snapshots(self) -> MemorySnapshots:
+        return self.storage.snapshots
+
+    @property
+    def votes(self) -> MemoryVotes:
+        return self.storage.votes
 
 
 class _Event(NamedTuple):
@@ -105,6 +114,7 @@ class Cluster:
         latency_ms: tuple[int, int] = (1, 3),
         tick_delay_ms: int = 0,
         start: bool = True,
+        make_storage: Callable[[QuorumConfig, bytes | None], Any] = lambda config, bootstrap: MemoryStorage(bootstrap),
         **settings: int,
     ) -> None:
         self.rng = Rng(seed)
@@ -140,9 +150,8 @@ class Cluster:
                 bootstrap_servers=servers,
                 static_voters=static_voters,
             )
-            machine = self.machines[node_id] = Machine(replace(config, **settings))
-            if is_voter and not static:
-                machine.snapshots.write(BOOTSTRAP_SNAPSHOT, self.bootstrap)
+            config = replace(config, **settings)
+            self.machines[node_id] = Machine(config, make_storage(config, self.bootstrap if is_voter and not static else None))
         if start:
             for node_id in self.machines:
                 self.start(node_id)
@@ -158,6 +167,7 @@ class Cluster:
         machine = self.machines[node_id]
         assert machine.quorum is None, f"node {node_id} runs already"
         machine.incarnation += 1
+        machine.storage.open()
         machine.told_high_watermark = 0
         machine.tick_ms = -1
         self.note(f"{node_id} starts")
@@ -169,6 +179,7 @@ class Cluster:
         machine = self.machines[node_id]
         assert machine.quorum is not None, f"node {node_id} does not run"
         machine.quorum = None
+        machine.storage.crash()
         self.note(f"{node_id} dies")
         for other in self.machines:
             if other != node_id and not self.is_blocked(node_id, other):
@@ -178,14 +189,14 @@ class Cluster:
         """Kill a process and take back what it had not synced."""
         if self.machines[node_id].quorum is not None:
             self.kill(node_id)
-        self.machines[node_id].log.power_loss(self.rng)
+        self.machines[node_id].storage.power_loss(self.rng)
         self.note(f"{node_id} loses power: log end {self.machines[node_id].log.log_end_offset}")
 
     def replace_disk(self, node_id: int) -> None:
         """An empty disk, with a new directory id."""
         machine = self.machines[node_id]
         assert machine.quorum is None
-        fresh = Machine(replace(machine.config, directory_id=directory_id(node_id, 1)))
+        fresh = Machine(replace(machine.config, directory_id=directory_id(node_id, 1)), MemoryStorage())
         fresh.incarnation = machine.incarnation
         self.machines[node_id] = fresh
         self.note(f"{node_id} gets an empty disk")
@@ -449,7 +460,7 @@ class Watch:
     def spoke(self, node_id: int, request: Any) -> None:
         """M2: a candidate's own vote is durable before it asks for others'."""
         machine = self._cluster.machines[node_id]
-        vote = machine.votes.vote
+        vote = machine.votes.load()
         assert vote is not None
         if isinstance(request, VoteRequest):
             partition = request.topics[0].partitions[0]
@@ -465,7 +476,7 @@ class Watch:
         asked = request.topics[0].partitions[0]
         answer = response.topics[0].partitions[0]
         machine = self._cluster.machines[node_id]
-        vote = machine.votes.vote
+        vote = machine.votes.load()
         assert vote is not None
         assert vote.epoch >= answer.leader_epoch, "M2: answered with an epoch that is not durable"
         if answer.vote_granted and not asked.pre_vote:
@@ -487,7 +498,7 @@ class Watch:
         if quorum.is_leader:
             first = self.leaders.setdefault(quorum.epoch, node_id)
             assert first == node_id, f"M1: {first} and {node_id} lead epoch {quorum.epoch}"
-        vote = machine.votes.vote
+        vote = machine.votes.load()
         assert vote is not None
         assert vote.epoch == quorum.epoch, "M2: the epoch in force is not durable"
         self._check_committed(node_id, machine, quorum)

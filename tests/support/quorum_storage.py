@@ -188,3 +188,24 @@ class MemoryVotes:
         self.vote = vote
         self.save_count += 1
         self.after_save(vote)
+
+
+class MemoryStorage:
+    """One node's disk, in memory: nothing needs recovering."""
+
+    def __init__(self, bootstrap: bytes | None = None) -> None:
+        self.log = ListLog()
+        self.snapshots = MemorySnapshots()
+        self.votes = MemoryVotes()
+        if bootstrap is not None:
+            self.snapshots.write(SnapshotId(0, 0), bootstrap)
+
+    def open(self) -> None:
+        """A process starts."""
+
+    def crash(self) -> None:
+        """A process ends, the page cache stays."""
+
+    def power_loss(self, rng: Rng) -> None:
+        """What was not synced is gone, or a part of it."""
+        self.log.power_loss(rng)

@@ -144,7 +144,7 @@ class Story:
 
     def _status(self, node_id: int) -> str:
         machine = self.cluster.machines[node_id]
-        log, vote, quorum = machine.log, machine.votes.vote, machine.quorum
+        log, vote, quorum = machine.log, machine.votes.load(), machine.quorum
         epochs: list[str] = []
         for batch in log.batches:
             if not epochs or not epochs[-1].startswith(f"{batch.epoch}@"):

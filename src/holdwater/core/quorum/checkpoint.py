@@ -18,6 +18,7 @@ BATCH_TARGET_BYTES = 1024 * 1024
 """A data batch of a snapshot ends after the record that reaches this size."""
 
 Control: TypeAlias = LeaderChangeMessage | SnapshotHeaderRecord | SnapshotFooterRecord | KRaftVersionRecord | VotersRecord
+_CONTROLS = (LeaderChangeMessage, SnapshotHeaderRecord, SnapshotFooterRecord, KRaftVersionRecord, VotersRecord)
 
 
 class Located(NamedTuple):
@@ -46,7 +47,7 @@ def control_messages(data: bytes, position: int, header: BatchHeader) -> Iterato
     """The known control records of a control batch; unknown types are skipped. Raises ``CorruptRecords``."""
     for record in read_records(data, position, header, expansion_limit_bytes=EXPANSION_LIMIT_BYTES):
         message = control_message(record)
-        if message is not None:
+        if isinstance(message, _CONTROLS):
             yield Located(record.offset, message)
 
 

@@ -39,6 +39,8 @@ class Elections:
         granted = False
         if error == ErrorCode.NONE:
             candidate = ReplicaKey(asked.replica_id, asked.replica_directory_id)
+            if isinstance(member.role, Follower) and mono_ms >= member.role.fetch_deadline_ms:
+                member.role.heard = False  # the timer ran out, and ``tick`` has not been called yet
             up_to_date = member.log.is_up_to_date(asked.last_offset_epoch, asked.last_offset)
             granted = grants_vote(member.role, candidate, log_is_up_to_date=up_to_date, pre_vote=asked.pre_vote)
             if granted and not asked.pre_vote and member.role.voted is None:

@@ -263,8 +263,7 @@ class Following:
             undamaged = True
         except CorruptRecords:
             undamaged = False
-        while start < member.log.end_offset:
-            start = member.note_voters_from(start)
+        member.note_voters_in_log(start)
         return undamaged
 
     def _note_alive(self, role: Follower, mono_ms: int) -> None:

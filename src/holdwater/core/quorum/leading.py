@@ -55,7 +55,12 @@ class Leading:
         leader = member.become_leader(mono_ms)
         self._follow_voter_set(leader)
         member.log.log.assign_epoch(leader.epoch)
-        self.append(control_batch(self._first_records(granting_voters), wall_ms), wall_ms)
+        first = control_batch(
+            self._first_records(granting_voters), wall_ms, base_offset=leader.epoch_start_offset, leader_epoch=leader.epoch
+        )
+        if member.note_voters(first):
+            self._follow_voter_set(leader)
+        self.append(first, wall_ms)
 
     def _first_records(self, granting_voters: list[int]) -> list[Control]:
         """LeaderChange; and the voters, if so far only the bootstrap snapshot names them (it is not replicated) or our endpoints moved."""
@@ -84,10 +89,7 @@ class Leading:
         member = self._member
         leader = member.role
         assert isinstance(leader, Leader)
-        start = member.log.end_offset
         last_offset = member.log.append_as_leader(batch, parse_header(batch), leader.epoch, wall_ms)
-        if member.note_voters(member.log.read(start, len(batch))):
-            self._follow_voter_set(leader)
         self.needs_sync = True
         self._serve_parked()
         return last_offset

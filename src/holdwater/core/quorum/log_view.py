@@ -23,14 +23,21 @@ class MetadataLog:
         self.log = log
         self._snapshots = snapshots
         self.latest_snapshot = snapshots.latest()
-        snapshot = self.latest_snapshot
-        if snapshot is not None:
-            last_epoch = max(log.latest_epoch, 0)
-            if snapshot.epoch > last_epoch or (snapshot.epoch == last_epoch and snapshot.end_offset > log.log_end_offset):
-                # The node stopped between storing a downloaded snapshot and cutting its log, or lost an unsynced tail below its own snapshot.
-                log.truncate_fully_and_start_at(snapshot.end_offset)
+        if self.latest_snapshot is not None:
+            self._agree_with(self.latest_snapshot)
         # A process that was killed finds in the page cache what it never synced; the next fetch would promise it.
         log.sync()
+
+    def _agree_with(self, snapshot: SnapshotId) -> None:
+        """Finish what a stop interrupted: the log continues a snapshot."""
+        log = self.log
+        last_epoch = max(log.latest_epoch, 0)
+        if snapshot.epoch > last_epoch or (snapshot.epoch == last_epoch and snapshot.end_offset > log.log_end_offset):
+            # The node stopped between storing a downloaded snapshot and cutting its log, or lost an unsynced tail below its own snapshot.
+            log.truncate_fully_and_start_at(snapshot.end_offset)
+        elif log.log_start_offset < snapshot.end_offset and log.epoch_at(log.log_start_offset) == NO_EPOCH:
+            # The log start was raised, the epochs below it were forgotten, and then the log start came back lower: its checkpoint is lazy.
+            log.advance_log_start(snapshot.end_offset)
 
     @property
     def start_offset(self) -> int:

@@ -76,6 +76,12 @@ class Peers:
         link.failure_count += 1
         link.ready_ms = mono_ms + pause_ms
 
+    def disconnected(self, peer: int, mono_ms: int) -> None:
+        """The connection closed. One failure, also when the request that it ended was reported before."""
+        link = self._link(peer)
+        if link.outstanding is not None or mono_ms >= link.ready_ms:
+            self.failed(peer, mono_ms)
+
     def end_pause(self, peer: int) -> None:
         """The peer may be tried at once."""
         self._link(peer).ready_ms = 0

@@ -209,7 +209,7 @@ class Quorum:
     def on_disconnected(self, peer: int, mono_ms: int, wall_ms: int) -> None:
         """The connection to the peer closed, or nobody listens there: evidence that its process is gone. Ends what was outstanding."""
         member = self._member
-        member.peers.failed(peer, mono_ms)
+        member.peers.disconnected(peer, mono_ms)
         self._elections.on_failure(peer, mono_ms, wall_ms)
         if isinstance(member.role, Follower) and member.role.leader_id == peer:
             self._following.suspect_leader(mono_ms)

@@ -281,7 +281,7 @@ class Member:
         self.history.truncate_to(offset)
 
     def note_voters(self, data: bytes) -> bool:
-        """Take voter sets and kraft versions out of appended batches; returns whether the voter set changed."""
+        """Take voter sets and kraft versions out of whole batches; returns whether the voter set changed."""
         before = self.voters
         for position, header, _ in batches(data):
             if not is_control(header):
@@ -293,11 +293,12 @@ class Member:
                     self.history.add_version(offset, message.kraft_version)
         return self.voters != before
 
-    def note_voters_from(self, offset: int) -> int:
-        """Do so for a stretch of the log from ``offset``; returns where it ended."""
-        data = self.log.read(offset, _SCAN_BYTES)
-        self.note_voters(data)
-        return max(header.base_offset + header.last_offset_delta + 1 for _, header, _ in batches(data))
+    def note_voters_in_log(self, offset: int) -> None:
+        """Do so for the log from ``offset`` to its end."""
+        while offset < self.log.end_offset:
+            data = self.log.read(offset, _SCAN_BYTES)
+            self.note_voters(data)
+            offset = max(header.base_offset + header.last_offset_delta + 1 for _, header, _ in batches(data))
 
     def load_checkpoint_voters(self, content: bytes, end_offset: int) -> None:
         """Start the voters' history again from a snapshot that ends at ``end_offset``."""
@@ -317,8 +318,7 @@ class Member:
             invariant(size is not None, f"snapshot {snapshot} is listed and cannot be read")
             self.load_checkpoint_voters(self.log.read_snapshot(snapshot, 0, size or 0), snapshot.end_offset)
             offset = max(offset, snapshot.end_offset)
-        while offset < self.log.end_offset:
-            offset = self.note_voters_from(offset)
+        self.note_voters_in_log(offset)
 
     # -- requests ----------------------------------------------------------------------------------------------------------------------
 

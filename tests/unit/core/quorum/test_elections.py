@@ -135,6 +135,18 @@ def test_first_elections_are_spread_over_the_quick_start_and_later_ones_are_not(
     assert 1000 <= cluster.quorum(follower).next_deadline() - cluster.now_ms < 2000
 
 
+def test_a_follower_whose_fetch_timer_ran_out_grants_even_before_its_tick() -> None:
+    cluster = Cluster(seed=2)
+    cluster.run_until(cluster.converged)
+    leader = cluster.leader()
+    follower, other = [n for n in cluster.running() if n != leader]
+    quorum, log = cluster.quorum(follower), cluster.machines[follower].log
+    receiver = ReplicaKey(follower, directory_id(follower))
+    ask = rpc.vote_request(CLUSTER_ID, ReplicaKey(other, directory_id(other)), receiver, 1, 1, log.log_end_offset, pre_vote=True)
+    assert not quorum.handle_vote(ask, cluster.now_ms).topics[0].partitions[0].vote_granted
+    assert quorum.handle_vote(ask, cluster.now_ms + 2200).topics[0].partitions[0].vote_granted
+
+
 # -- persist, then speak ---------------------------------------------------------------------------------------------------------------
 
 

@@ -109,6 +109,24 @@ def test_a_log_that_goes_on_after_its_snapshot_is_kept() -> None:
     assert (log.start_offset, log.end_offset) == (0, 8)
 
 
+def test_a_log_start_that_came_back_lower_than_its_epochs_is_raised_again() -> None:
+    """Storage checkpoints the log start now and then, and the leader epochs at once."""
+
+    class Forgetful(ListLog):
+        def epoch_at(self, offset: int) -> int:
+            return super().epoch_at(offset) if offset >= 5 else -1
+
+    whole = log_of((1, 5), (2, 3)).log
+    assert isinstance(whole, ListLog)
+    forgetful = Forgetful()
+    forgetful.batches = whole.batches
+    snapshots = MemorySnapshots()
+    snapshots.write(SnapshotId(6, 2), b"content")
+    log = MetadataLog(forgetful, snapshots)
+    assert (log.start_offset, log.end_offset) == (6, 8)
+    assert log_of((1, 5), (2, 3), snapshot=SnapshotId(6, 2)).start_offset == 0, "a log whose epochs are known is kept"
+
+
 def test_what_a_killed_process_left_unsynced_is_synced_before_it_is_promised() -> None:
     log = log_of((1, 5))
     assert log.synced_end_offset == 5

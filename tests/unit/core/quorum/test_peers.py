@@ -67,3 +67,15 @@ def test_an_open_connection_ends_the_pause(peers: Peers) -> None:
     peers.failed(2, 0)
     peers.end_pause(2)
     assert peers.is_ready(2, 0)
+
+
+def test_a_closed_connection_is_one_failure_whoever_tells_it_first(peers: Peers) -> None:
+    peers.sent(2, FetchRequest(), 0)
+    peers.failed(2, 0)
+    peers.disconnected(2, 0)
+    assert peers.ready_or_deadline_ms(2) == 20
+    peers.sent(2, FetchRequest(), 30)
+    peers.disconnected(2, 30)
+    assert peers.ready_or_deadline_ms(2) == 30 + 40
+    peers.disconnected(3, 5)
+    assert peers.ready_or_deadline_ms(3) == 25, "also without a request"
