@@ -164,7 +164,7 @@ class _DecodeSource(Source):
             return
         self.line("n = data[p]")
         self.line("p += 1")
-        self.line("if n == 255:")
+        self.line(f"if n == {self.null_struct(field)}:")
         self.line(f"    {target} = None")
         self.line("elif n != 1:")
         self.line("    " + self._refuse(field.name, "neither null nor present"))

@@ -193,7 +193,7 @@ class _EncodeSource(Source):
         self.line(f"{local} = {value}")
         if nullable:
             self.line(f"if {local} is None:")
-            self.line(f"    {self._out}.append(255)")
+            self.line(f"    {self._out}.append({self.null_struct(field)})")
             self.line("else:")
             self.indent += 1
             self.line(f"{self._out}.append(1)")

@@ -79,6 +79,10 @@ class Source:
         """Whether the field may be null in this version."""
         return field.nullable.covers(self.version)
 
+    def null_struct(self, field: Field) -> int:
+        """The byte that says a nullable struct is null: -1, but 0 (a varint) in a tagged field; 1 says present in both."""
+        return 0 if self._is_tagged(field) else 255
+
     def is_compact(self, field: Field) -> bool:
         """Whether lengths of this field are varints in this version."""
         return self.flexible and not field.never_compact
