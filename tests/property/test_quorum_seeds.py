@@ -8,8 +8,8 @@ import pytest
 from tests.support.quorum_chaos import chaos
 from tests.support.quorum_disk import DiskStorage
 
-SEED_COUNT = 240
-DISK_SEED_COUNT = 80
+SEED_COUNT = 220
+DISK_SEED_COUNT = 60
 PER_CASE = 20
 TRACE_PROGRAM = """
 import hashlib

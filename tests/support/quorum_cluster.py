@@ -77,6 +77,8 @@ class Machine:
         self.quorum: Quorum | None = None
         self.incarnation = 0
         self.told_high_watermark = 0
+        self.due_ms: int | None = None
+        """``next_deadline``, until the member is called again."""
         self.tick_ms = -1
         """When the host will call ``tick``."""
         self.leadership = LeadershipChanged(-1, -1, is_self=False, epoch_start_offset=-1)
@@ -344,7 +346,9 @@ class Cluster:
         machine = self.machines[node_id]
         if machine.quorum is None:
             return 2**63 - 1
-        due_ms = machine.quorum.next_deadline()
+        if machine.due_ms is None:
+            machine.due_ms = machine.quorum.next_deadline()
+        due_ms = machine.due_ms
         if self._tick_delay_ms == 0:
             return due_ms
         if not due_ms <= machine.tick_ms <= due_ms + self._tick_delay_ms or machine.tick_ms < self.now_ms:
@@ -368,6 +372,7 @@ class Cluster:
     def _settle(self, node_id: int) -> None:
         """Act on a member's effects, in order, and check the whole."""
         machine = self.machines[node_id]
+        machine.due_ms = None
         quorum = machine.quorum
         assert quorum is not None
         for effect in quorum.take_effects():
@@ -397,6 +402,7 @@ class Cluster:
     def quorum(self, node_id: int) -> Quorum:
         quorum = self.machines[node_id].quorum
         assert quorum is not None, f"node {node_id} does not run"
+        self.machines[node_id].due_ms = None
         return quorum
 
     def running(self) -> list[int]:

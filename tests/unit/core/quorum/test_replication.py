@@ -1,9 +1,11 @@
 """Fetching: commitment, parked fetches, divergence, observers, what the leader tells."""
 
+from dataclasses import replace
+
 import pytest
 from tests.support.quorum_cluster import CLUSTER_ID, Cluster, directory_id, endpoint
 
-from holdwater.core.quorum import HighWatermarkAdvanced, NotLeader, Quorum, ReplicaKey, Reply, SendRequest, Voter, rpc
+from holdwater.core.quorum import Endpoint, HighWatermarkAdvanced, NotLeader, Quorum, ReplicaKey, Reply, SendRequest, Voter, rpc
 from holdwater.core.quorum.checkpoint import control_batch, control_messages
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.ports import EpochEnd
@@ -52,6 +54,21 @@ def test_the_first_records_of_a_leader_name_it_and_the_voters() -> None:
     assert version is not None
     assert isinstance(voters, VotersRecord)
     assert [voter.voter_directory_id for voter in voters.voters] == [directory_id(n) for n in (1, 2, 3)]
+
+
+def test_a_leader_whose_endpoint_moved_says_so_in_its_first_records() -> None:
+    cluster = Cluster(seed=2, voters=1)
+    cluster.run_until(cluster.converged)
+    cluster.kill(1)
+    moved = (Endpoint("CONTROLLER", "elsewhere", 9001),)
+    cluster.machines[1].config = replace(cluster.machines[1].config, endpoints=moved)
+    cluster.start(1)
+    assert cluster.quorum(1).voters.voters == (Voter(1, directory_id(1), moved),)
+    assert cluster.machines[1].log.log_end_offset == 6, "leader change, kraft version, voters"
+    cluster.kill(1)
+    cluster.start(1)
+    assert cluster.machines[1].log.log_end_offset == 7, "leader change alone"
+    assert cluster.quorum(1).voters.voters == (Voter(1, directory_id(1), moved),)
 
 
 def test_a_second_leader_does_not_name_the_voters_again() -> None:
@@ -303,6 +320,34 @@ def test_a_voter_set_counts_when_it_is_appended_and_no_more_when_it_is_cut_away(
     quorum.on_response(sent(quorum), rpc.fetch_response(view, 0, diverging=EpochEnd(2, 0)), 2, 2)
     assert cluster.machines[1].log.log_end_offset == 0
     assert quorum.voters == before
+
+
+def test_an_observer_that_asked_two_takes_the_first_answer_only() -> None:
+    """Its leader does not answer, so it asks another controller as well; then both answer."""
+    cluster = Cluster(seed=1, observers=1, start=False)
+    cluster.start(101)
+    quorum = cluster.quorum(101)
+    view = rpc.LeaderView(2, 4, endpoint(2))
+    quorum.on_response(cluster_sent(cluster), rpc.fetch_response(view, ErrorCode.FENCED_LEADER_EPOCH), 0, 0)
+    assert (quorum.role_name, quorum.leader_id) == ("follower", 2)
+    quorum.take_effects()
+    quorum.on_disconnected(2, 0, 0)
+    to_other = sent(quorum)
+    assert to_other.peer != 2
+    quorum.tick(30, 0)
+    to_leader = sent(quorum)
+    assert to_leader.peer == 2
+    batch = control_batch([LeaderChangeMessage(version=0, leader_id=2)], 0, leader_epoch=4)
+    quorum.on_response(to_leader, rpc.fetch_response(view, 0, records=batch), 31, 0)
+    assert cluster.machines[101].log.log_end_offset == 1
+    quorum.on_response(to_other, rpc.fetch_response(view, 0, diverging=EpochEnd(0, 0)), 32, 0)
+    assert cluster.machines[101].log.log_end_offset == 1
+
+
+def cluster_sent(cluster: Cluster) -> SendRequest:
+    """The one request that the observer sent when it started, taken off the network."""
+    event = next(event for event in cluster._heap if event.action == cluster._arrive)
+    return event.arguments[3]
 
 
 def sent(quorum: Quorum) -> SendRequest:
