@@ -14,6 +14,14 @@ The parts: ``state`` holds what all roles share and every change of role, ``role
 requests under way. Changing the voter set (AddRaftVoter, RemoveRaftVoter, UpdateRaftVoter) has its place in ``leading``: append a
 VotersRecord and wait for its commit; every part already follows a set that changes.
 
+Where it differs from Apache Kafka 4.4, on purpose, and still speaks the same protocol:
+
+- election timers are short until a leader was heard in this process, and after a closed connection (``QuorumConfig``); a voter whose own
+  connection to the leader closed grants pre-votes at once, where Kafka's waits for its fetch timer;
+- an election that somebody rejected does not wait for those who are silent, and fetch timers are a little random;
+- a resigned leader names nobody as leader, so that nobody fetches from it;
+- a follower whose log parts from the leader's below the leader's log start loads the snapshot, where Kafka truncates it to the log start.
+
 Invariants of the whole (INVARIANTS.md): at most one leader in a quorum epoch (M1); quorum epoch and vote are durable before they are
 spoken, one vote in a quorum epoch (M2); committed records agree on all members (M3); what is under the high watermark is synced on a
 majority of the voters (M4).
