@@ -30,8 +30,8 @@ from holdwater.broker.replica_manager import LogStore, ReplicaManager
 from holdwater.broker.suspects import Suspects
 from holdwater.broker.timers import Timers
 from holdwater.broker.transport import Transport
-from holdwater.core.metadata.changes import ImageChanges
-from holdwater.core.metadata.image import MetadataImage
+from holdwater.core.metadata.changes import ImageChanges, changes_between
+from holdwater.core.metadata.image import EMPTY_IMAGE, MetadataImage
 from holdwater.core.metadata.registrations import Endpoint
 from holdwater.core.quorum import Quorum
 from holdwater.kernel.configs.broker import BrokerConfig
@@ -129,6 +129,7 @@ class Broker:
         self.metadata_cache: dict[tuple[int, str], bytes] = {}
         """Encoded answers to "all topics", by version and listener, for the present image."""
         self._first_image = True
+        self._takes_part = False
 
     @property
     def image(self) -> MetadataImage:
@@ -260,12 +261,21 @@ class Broker:
         """The committed metadata have changed."""
         self.metadata_cache.clear()
         if self.config.is_broker:
-            self.replicas.react(image, changes)
+            self._react(image, changes)
             self.lifecycle.image_changed(image)
             self.suspects.look_again()
             if self._first_image and self.lifecycle.state == "RUNNING":
                 self._first_image = False
                 self.replicas.delete_strays(image)
+
+    def _react(self, image: MetadataImage, changes: ImageChanges) -> None:
+        """Take part only in metadata that know of this process: older ones may name it the leader of what it has since lost or missed."""
+        if not self._takes_part:
+            if not self.lifecycle.is_registered_in(image):
+                return
+            self._takes_part = True
+            changes = changes_between(EMPTY_IMAGE, image)
+        self.replicas.react(image, changes)
 
     def disk_failed(self, failure: DiskFailure) -> None:
         """A disk operation failed: its directory goes offline; without the last one, or the metadata log, this node stops."""

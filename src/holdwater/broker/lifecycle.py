@@ -53,6 +53,11 @@ class Lifecycle:
         if self.state != "STOPPED":
             self._soon(0)
 
+    def is_registered_in(self, image: MetadataImage) -> bool:
+        """Whether the committed metadata know of this process, and so of how the one before it ended."""
+        broker = image.brokers.get(self._broker.node_id)
+        return broker is not None and broker.incarnation_id == self._incarnation_id
+
     def image_changed(self, image: MetadataImage) -> None:
         """Being unfenced is what the committed metadata say, not an answer."""
         broker = image.brokers.get(self._broker.node_id)

@@ -1,0 +1,9 @@
+"""The laboratory: whole clusters in virtual time, from a seed (DESIGN, D12).
+
+The brokers are those that ship; the network, the disks and the clocks are not. ``run.simulate`` plays one seed, ``cluster.SimCluster`` is
+what hand-written stories are told with.
+
+From the bottom: ``clock`` (one heap of events; each node's own clocks), ``trace`` (one line per event, and the digest of all of them),
+``network``, ``disk``, ``node`` (a machine and the process on it), ``ledger`` and ``invariants`` (what must hold, looked at after each
+event), ``client``, ``producer``, ``consumer`` and ``history`` (a workload and what it saw), ``faults`` (what a seed does to it).
+"""

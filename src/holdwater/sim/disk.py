@@ -179,6 +179,14 @@ class SimDisk:
                 node.lose_power(rng)
         self._platter = dict(self._cached)
 
+    def settle(self) -> None:
+        """Let time pass in which the operating system writes everything to the platter of its own accord."""
+        for node in dict.fromkeys(self._cached.values()):
+            if node is not None:
+                node.sync()
+        self._platter = dict(self._cached)
+        self._renames.clear()
+
     def _keep_some(self, entries: dict[str, _Node | None], rng: Rng) -> None:
         """Let a random part of the unsynced directory changes reach ``entries``; a rename happens as a whole or not at all."""
         undone: list[str] = []

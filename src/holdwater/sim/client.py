@@ -1,0 +1,207 @@
+"""A client's machine: connections to brokers, and what it knows of topics, as a real client library keeps them.
+
+A connection that is lost, or on which an answer takes too long, is closed, and everybody who waits on it is told. Metadata are asked for
+anew when an answer says that they are old, not more often than every ``METADATA_BACKOFF_US``.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from holdwater.kernel.rng import Rng
+from holdwater.sim.clock import Scheduler
+from holdwater.sim.cluster import SimCluster
+from holdwater.sim.network import End
+from holdwater.sim.trace import Trace
+from holdwater.sim.verdicts import SafetyViolation
+from holdwater.wire.codec import decoder
+from holdwater.wire.codec.frames import encode_request, response_header_version
+from holdwater.wire.messages import MetadataRequest, MetadataResponse
+
+BUDGET = 1_000_000
+METADATA_VERSION = 12
+METADATA_BACKOFF_US = 50_000
+METADATA_TIMEOUT_US = 5_000_000
+RECONNECT_BACKOFF_US = 50_000
+REQUEST_TIMEOUT_US = 30_000_000
+
+
+class Pending:
+    """A request under way; ``on_reply`` gets the response, or ``None`` when there will be none."""
+
+    __slots__ = ("correlation_id", "frame", "key", "on_reply", "response_class", "version")
+
+    def __init__(
+        self, correlation_id: int, key: int, version: int, response_class: Any, on_reply: Callable[[Any], None], frame: bytes
+    ) -> None:
+        self.correlation_id = correlation_id
+        self.key = key
+        self.version = version
+        self.response_class = response_class
+        self.on_reply = on_reply
+        self.frame = frame
+
+
+class ClientConnection:
+    """One connection to one address. It connects when there is something to send, and again after it was lost."""
+
+    def __init__(self, client: "Client", host: str, port: int) -> None:
+        self._client = client
+        self._host = host
+        self._port = port
+        self._end: End | None = None
+        self._is_up = False
+        self._pending: deque[Pending] = deque()
+        self._correlation_id = 0
+        self._retry_us = 0
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it was lost just now, and is not tried again yet."""
+        return self._end is None and self._client.scheduler.now_us < self._retry_us
+
+    def request(self, message: Any, version: int, response_class: Any, timeout_us: int, on_reply: Callable[[Any], None]) -> None:
+        """Send a request; ``on_reply`` is called exactly once, later."""
+        scheduler = self._client.scheduler
+        if self.is_resting:
+            scheduler.at(self._retry_us, on_reply, None)
+            return
+        self._correlation_id += 1
+        frame = encode_request(message, version, self._correlation_id, self._client.name)
+        pending = Pending(self._correlation_id, message.API_KEY, version, response_class, on_reply, frame)
+        self._pending.append(pending)
+        scheduler.after(timeout_us, self._timed_out, pending)
+        if self._end is None:
+            self._end = self._client.network.connect(self._client.name, self._host, self._port, self)
+        elif self._is_up:
+            self._client.network.send(self._end, frame)
+
+    def opened(self) -> None:
+        """It stands."""
+        self._is_up = True
+        assert self._end is not None
+        for pending in self._pending:
+            self._client.network.send(self._end, pending.frame)
+
+    def received(self, frames: list[bytes]) -> None:
+        """Responses came in."""
+        for data in frames:
+            if not self._pending:
+                return  # an earlier one made the client close the connection
+            pending = self._pending.popleft()
+            if int.from_bytes(data[:4], "big") != pending.correlation_id:
+                raise SafetyViolation("protocol", f"{self._host} answered another request than the oldest of {self._client.name}")
+            start = 5 if response_header_version(pending.key, pending.version) else 4
+            pending.on_reply(decoder(pending.response_class, pending.version)(data, start, len(data), BUDGET))
+
+    def closed(self) -> None:
+        """It is gone, or was never made."""
+        self._end = None
+        self._is_up = False
+        self._retry_us = self._client.scheduler.now_us + RECONNECT_BACKOFF_US
+        pending, self._pending = self._pending, deque()
+        for entry in pending:
+            entry.on_reply(None)
+
+    def close(self) -> None:
+        """Give the connection up from this side; whoever waits is told."""
+        if self._end is not None:
+            self._client.network.close(self._end)
+        self.closed()
+
+    def _timed_out(self, pending: Pending) -> None:
+        if pending in self._pending:
+            self._client.trace.line(self._client.name, f"no answer from {self._host} in time")
+            self.close()
+
+
+class Partition(NamedTuple):
+    """Who leads a partition, as the client knows it."""
+
+    leader_id: int
+    leader_epoch: int
+
+
+class Client:
+    """See the module. It works with one topic."""
+
+    def __init__(self, cluster: SimCluster, name: str, topic: str, rng: Rng) -> None:
+        self.name = name
+        self.topic = topic
+        self.rng = rng
+        self.scheduler: Scheduler = cluster.scheduler
+        self.network = cluster.network
+        self.trace: Trace = cluster.trace
+        self.topic_id = bytes(16)
+        self.partitions: dict[int, Partition] = {}
+        self.stopped = False
+        self._bootstrap = [(node.machine, 9092) for node in cluster.nodes.values()]
+        self._addresses: dict[int, tuple[str, int]] = {}
+        self._connections: dict[tuple[str, int], ClientConnection] = {}
+        self._refreshing = False
+        self._refreshed_us = -METADATA_BACKOFF_US
+        self._refresh_wanted = False
+
+    def connection(self, node_id: int) -> ClientConnection | None:
+        """The connection to a broker whose address is known."""
+        address = self._addresses.get(node_id)
+        return self._connection_to(address) if address is not None else None
+
+    def any_connection(self) -> ClientConnection:
+        """The connection to some broker, one that is not resting if there is one."""
+        known = list(self._addresses.values()) or self._bootstrap
+        first = self.rng.below(len(known))
+        order = [self._connection_to(known[(first + step) % len(known)]) for step in range(len(known))]
+        return next((each for each in order if not each.is_resting), order[0])
+
+    def _connection_to(self, address: tuple[str, int]) -> ClientConnection:
+        found = self._connections.get(address)
+        if found is None:
+            found = self._connections[address] = ClientConnection(self, *address)
+        return found
+
+    def stop(self) -> None:
+        """Do nothing more."""
+        self.stopped = True
+        for connection in self._connections.values():
+            connection.close()
+
+    # --- metadata
+
+    def refresh_metadata(self) -> None:
+        """What is known may be old: ask again, soon."""
+        if self._refreshing or self._refresh_wanted or self.stopped:
+            return
+        self._refresh_wanted = True
+        self.scheduler.at(max(self.scheduler.now_us, self._refreshed_us + METADATA_BACKOFF_US), self._refresh)
+
+    def _refresh(self) -> None:
+        self._refresh_wanted = False
+        if self.stopped:
+            return
+        self._refreshing = True
+        asked = MetadataRequest.MetadataRequestTopic(name=self.topic)
+        request = MetadataRequest(topics=[asked], allow_auto_topic_creation=False)
+        self.any_connection().request(request, METADATA_VERSION, MetadataResponse, METADATA_TIMEOUT_US, self._refreshed)
+
+    def _refreshed(self, response: MetadataResponse | None) -> None:
+        self._refreshing = False
+        self._refreshed_us = self.scheduler.now_us
+        if self.stopped:
+            return
+        if response is None or response.topics[0].error_code or not response.brokers:
+            self.refresh_metadata()
+            return
+        self._addresses = {broker.node_id: (broker.host, broker.port) for broker in response.brokers}
+        topic = response.topics[0]
+        self.topic_id = topic.topic_id
+        for found in topic.partitions:
+            known = self.partitions.get(found.partition_index)
+            if known is None or found.leader_epoch >= known.leader_epoch:
+                self.partitions[found.partition_index] = Partition(found.leader_id, found.leader_epoch)
+        if any(found.leader_id < 0 for found in topic.partitions):
+            self.refresh_metadata()
+        self.metadata_arrived()
+
+    def metadata_arrived(self) -> None:
+        """New metadata are known."""

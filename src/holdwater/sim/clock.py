@@ -1,0 +1,84 @@
+"""Virtual time: one heap of events for the whole laboratory, and the clocks that each node reads, which need not agree.
+
+Virtual time is in microseconds and moves from event to event. Events of one moment run in the order in which they were scheduled.
+"""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+from holdwater.kernel.invariant import invariant
+
+WALL_START_MS = 1_700_000_000_000
+STANDSTILL_COUNT = 200_000
+"""Events within one virtual millisecond after which something is going in circles."""
+
+
+class Standstill(Exception):  # noqa: N818 - named for what time does
+    """Events follow each other and no time passes."""
+
+
+class Scheduler:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self.now_us = 0
+        self.event_count = 0
+        self._heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._number = 0
+        self._moment_ms = -1
+        self._count_at_moment = 0
+
+    def at(self, at_us: int, action: Callable[..., None], *arguments: Any) -> None:
+        """Run ``action(*arguments)`` at a moment that has not passed."""
+        invariant(at_us >= self.now_us, f"an event for {at_us}, which was {self.now_us - at_us} us ago")
+        self._number += 1
+        heappush(self._heap, (at_us, self._number, action, arguments))
+
+    def after(self, delay_us: int, action: Callable[..., None], *arguments: Any) -> None:
+        """Run ``action(*arguments)`` in ``delay_us``."""
+        self.at(self.now_us + delay_us, action, *arguments)
+
+    def run(self, until_us: int, done: Callable[[], bool] | None = None) -> bool:
+        """Let time pass to ``until_us``, or until ``done()`` after some event; returns whether it was done."""
+        heap = self._heap
+        while heap and heap[0][0] <= until_us:
+            at_us, _, action, arguments = heappop(heap)
+            self.now_us = at_us
+            self.event_count += 1
+            self._notice_standstill(at_us // 1000)
+            action(*arguments)
+            if done is not None and done():
+                return True
+        self.now_us = until_us
+        return False
+
+    def _notice_standstill(self, moment_ms: int) -> None:
+        if moment_ms != self._moment_ms:
+            self._moment_ms = moment_ms
+            self._count_at_moment = 0
+        self._count_at_moment += 1
+        if self._count_at_moment > STANDSTILL_COUNT:
+            raise Standstill(f"{STANDSTILL_COUNT} events at {moment_ms} ms")
+
+
+class NodeClock:
+    """The clocks of one machine: monotonic since some start of its own, and wall time. ``drift_ppm`` makes both run fast or slow."""
+
+    def __init__(self, start_mono_ms: int, drift_ppm: int = 0, wall_offset_ms: int = 0) -> None:
+        self._start_mono_ms = start_mono_ms
+        self._rate = 1_000_000 + drift_ppm
+        self.wall_offset_ms = wall_offset_ms
+        """What wall time is wrong by, besides the drift; a jump of the clock changes it."""
+
+    def mono_ms(self, now_us: int) -> int:
+        """The monotonic clock at a moment."""
+        return self._start_mono_ms + now_us * self._rate // 1_000_000_000
+
+    def wall_ms(self, now_us: int) -> int:
+        """The wall clock at a moment."""
+        return WALL_START_MS + self.wall_offset_ms + now_us * self._rate // 1_000_000_000
+
+    def moment_us(self, mono_ms: int) -> int:
+        """The first moment at which the monotonic clock shows at least ``mono_ms``."""
+        return -((self._start_mono_ms - mono_ms) * 1_000_000_000 // self._rate)

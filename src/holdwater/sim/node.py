@@ -1,0 +1,362 @@
+"""One machine of the laboratory, and the broker process on it: what ``node.server`` and ``node.main`` are to a real one.
+
+``OFF -> LOADING -> RUNNING -> OFF``, and a running process may be paused: what comes in meanwhile waits, its clocks go on, and it resumes
+with its old beliefs. A process ends by ``kill``, by ``lose_power``, inside a disk operation (``disk.Crashed``), or in order by ``stop``.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from holdwater.broker.broker import Broker
+from holdwater.broker.opening import OpenedNode
+from holdwater.broker.timers import NEVER
+from holdwater.kernel.configs.broker import BrokerConfig
+from holdwater.kernel.rng import Rng
+from holdwater.sim.clock import NodeClock, Scheduler
+from holdwater.sim.disk import Crashed, SimDisk
+from holdwater.sim.network import End, Network
+from holdwater.sim.trace import Trace
+
+_BYTES_PER_US = 500
+"""What recovery reads in a microsecond."""
+_SLICE_US = 200
+
+
+class NodeStopped(Exception):  # noqa: N818 - an event that the run did not ask for
+    """A broker said that its node must stop."""
+
+
+class SimNode:
+    """See the module; implements ``broker.transport.Transport``."""
+
+    def __init__(
+        self, config: BrokerConfig, scheduler: Scheduler, network: Network, trace: Trace, clock: NodeClock, rng: Rng, wake_delay_us: int
+    ) -> None:
+        self.config = config
+        self.node_id = config.node_id
+        self.machine = f"n{config.node_id}"
+        self.disk = SimDisk()
+        self.clock = clock
+        self.broker: Broker | None = None
+        self.opened: OpenedNode | None = None
+        self.state = "OFF"
+        self.paused = False
+        self.incarnation = 0
+        """Counts the processes that this machine has had."""
+        self.on_event: Callable[[SimNode], None] = lambda node: None
+        """Called after each event of the broker."""
+        self._scheduler = scheduler
+        self._network = network
+        self._trace = trace
+        self._rng = rng
+        self._wake_delay_us = wake_delay_us
+        self._wake_us = NEVER
+        self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._accepted: dict[int, End] = {}
+        self._links: dict[int, End] = {}
+        self._next_id = 0
+
+    def __repr__(self) -> str:
+        return self.machine
+
+    # --- life
+
+    def start(self) -> None:
+        """Begin a process: recovery first, a slice at a time, then the broker."""
+        self.incarnation += 1
+        self.state = "LOADING"
+        self._trace.line(self.machine, "process starts")
+        self._network.power_on(self.machine)
+        now = self._scheduler.now_us
+        try:
+            self.opened = OpenedNode(self.disk, self.config, self._rng.fork(), lambda: self.clock.wall_ms(self._scheduler.now_us))
+        except Crashed as crash:
+            self._ended(f"process ends {crash}")
+            return
+        self._scheduler.at(now + _SLICE_US, self._load, self.incarnation, self.opened.load())
+
+    def _load(self, incarnation: int, slices: Iterator[int]) -> None:
+        if incarnation != self.incarnation or self.state != "LOADING":
+            return
+        if self.paused:
+            self._inbox.append((self._load, (incarnation, slices)))
+            return
+        try:
+            read_bytes = next(slices)
+        except StopIteration:
+            self._run_broker()
+            return
+        except Crashed as crash:
+            self._ended(f"process ends {crash}")
+            return
+        self._scheduler.after(_SLICE_US + read_bytes // _BYTES_PER_US, self._load, incarnation, slices)
+
+    def _run_broker(self) -> None:
+        opened, plan = self.opened, self.config.listener_plan
+        assert opened is not None
+        for text in opened.events():
+            self._trace.line(self.machine, text)
+        now = self._scheduler.now_us
+        try:
+            self.broker = Broker(
+                self.config,
+                opened.cluster_id,
+                plan.advertised,
+                opened.stored,
+                opened.make_quorum(plan.advertised_controller),
+                self,
+                self._rng.fork(),
+                lambda text: self._trace.line(self.machine, text),
+                self.clock.mono_ms(now),
+                self.clock.wall_ms(now),
+            )
+        except Crashed as crash:
+            self._ended(f"process ends {crash}")
+            return
+        self.state = "RUNNING"
+        for listener in plan.bound:
+            self._network.listen(self.machine, listener.port, lambda end, name=listener.name: self._accept(end, name))
+        self._enter(self.broker.start)
+
+    def kill(self) -> None:
+        """Kill -9: the process is gone, what it wrote to the page cache stays."""
+        self._ended("process killed")
+
+    def lose_power(self, *, survivors: Rng | None = None) -> None:
+        """The machine loses power: so does what was not synced, but for what ``survivors`` lets through."""
+        self._network.power_off(self.machine)
+        self._ended("power lost")
+        self.disk.power_loss(survivors)
+
+    def _ended(self, how: str) -> None:
+        self._trace.line(self.machine, how)
+        self.disk.crash()
+        self.disk.on_operation = None
+        self._gone()
+
+    def _gone(self) -> None:
+        self.broker = None
+        self.opened = None
+        self.state = "OFF"
+        self.paused = False
+        self._wake_us = NEVER
+        self._inbox.clear()
+        self._accepted.clear()
+        self._links.clear()
+        self._network.process_ended(self.machine)
+
+    def stop(self) -> None:
+        """Stop in order, as on SIGTERM."""
+        broker = self.broker
+        if broker is not None:
+            self._trace.line(self.machine, "stopping")
+            self._enter(broker.stop, self._stopped)
+
+    def _stopped(self) -> None:
+        broker, opened = self.broker, self.opened
+        assert broker is not None
+        assert opened is not None
+        marks = {p.topic_partition: p.replica.high_watermark for p in broker.replicas.hosted() if p.replica is not None}
+        opened.close(broker.lifecycle.broker_epoch, marks)
+        self._trace.line(self.machine, "stopped cleanly")
+        self.disk.crash()
+        self._gone()
+
+    def pause(self) -> None:
+        """Stop the process where it is, as SIGSTOP or a long garbage collection does."""
+        if self.state != "OFF" and not self.paused:
+            self.paused = True
+            self._trace.line(self.machine, "paused")
+
+    def resume(self) -> None:
+        """Go on: first with what came in meanwhile, then with what is due."""
+        if not self.paused:
+            return
+        self.paused = False
+        self._trace.line(self.machine, "resumed")
+        inbox, self._inbox = self._inbox, []
+        incarnation = self.incarnation
+        for event, arguments in inbox:
+            if self.incarnation == incarnation and self.state != "OFF":
+                event(*arguments) if event == self._load else self._enter(event, *arguments)
+        if self.broker is not None:
+            self._enter(_nothing)
+
+    # --- events
+
+    def _enter(self, event: Callable[..., None], *arguments: Any) -> None:
+        """Give one event to the broker and settle what it leaves behind."""
+        if self.paused:
+            self._inbox.append((event, arguments))
+            return
+        broker = self.broker
+        if broker is None:
+            return
+        now = self._scheduler.now_us
+        broker.clocks(self.clock.mono_ms(now), self.clock.wall_ms(now))
+        try:
+            event(*arguments)
+            broker.flush()
+            due_ms = broker.next_deadline()
+            if due_ms <= broker.mono_ms and self.broker is broker:
+                broker.tick()
+                broker.flush()
+                due_ms = broker.next_deadline()
+        except Crashed as crash:
+            self._ended(f"process ends {crash}")
+            return
+        if self.broker is not broker:
+            return
+        self.on_event(self)
+        if broker.stop_requested is not None:
+            raise NodeStopped(f"{self.machine}: {broker.stop_requested}")
+        self._arm(now, due_ms)
+
+    def _arm(self, now: int, due_ms: int) -> None:
+        if due_ms >= NEVER:
+            return
+        at_us = max(now + 1, self.clock.moment_us(due_ms))
+        if at_us < self._wake_us:
+            self._wake_us = at_us + self._rng.below(self._wake_delay_us) if self._wake_delay_us else at_us
+            self._scheduler.at(self._wake_us, self._wake, self._wake_us, self.incarnation)
+
+    def _wake(self, at_us: int, incarnation: int) -> None:
+        if incarnation == self.incarnation and at_us == self._wake_us:
+            self._wake_us = NEVER
+            if not self.paused:
+                self._enter(_nothing)
+
+    def _accept(self, end: End, listener: str) -> "_Accepted":
+        self._next_id += 1
+        accepted = _Accepted(self, self._next_id)
+        self._accepted[accepted.id] = end
+        assert self.broker is not None
+        self._enter(self.broker.connection_opened, accepted.id, listener, end.peer)
+        return accepted
+
+    def frames(self, connection_id: int, frames: list[bytes]) -> None:
+        """Requests came in on an accepted connection."""
+        self._enter(self._take_frames, connection_id, frames)
+
+    def _take_frames(self, connection_id: int, frames: list[bytes]) -> None:
+        broker = self.broker
+        assert broker is not None
+        if connection_id in self._accepted:
+            for frame in frames:
+                broker.frame(connection_id, frame)
+
+    def connection_lost(self, connection_id: int) -> None:
+        """An accepted connection is gone."""
+        self._enter(self._lose_connection, connection_id)
+
+    def _lose_connection(self, connection_id: int) -> None:
+        broker = self.broker
+        assert broker is not None
+        if self._accepted.pop(connection_id, None) is not None:
+            broker.connection_closed(connection_id)
+
+    def _close_connection(self, incarnation: int, connection_id: int) -> None:
+        if incarnation == self.incarnation:
+            self._enter(self._lose_connection, connection_id)
+
+    def link_event(self, link_id: int, end: End | None, event: "Callable[[Broker, int], None]") -> None:
+        """Something happened on a link; it no longer counts once the broker has given that connection up."""
+        self._enter(self._take_link_event, link_id, end, event)
+
+    def _take_link_event(self, link_id: int, end: End | None, event: "Callable[[Broker, int], None]") -> None:
+        broker = self.broker
+        assert broker is not None
+        if end is not None and self._links.get(link_id) is end:
+            event(broker, link_id)
+
+    def link_lost(self, link_id: int, end: End | None) -> None:
+        """A link is gone, or could not be made."""
+        self._enter(self._lose_link, link_id, end)
+
+    def _lose_link(self, link_id: int, end: End | None) -> None:
+        broker = self.broker
+        assert broker is not None
+        if end is not None and self._links.get(link_id) is end:
+            del self._links[link_id]
+            broker.link_down(link_id)
+
+    # --- Transport
+
+    def write(self, connection_id: int, parts: list[bytes]) -> None:
+        """See ``Transport``."""
+        end = self._accepted.get(connection_id)
+        if end is not None:
+            self._network.send(end, b"".join(parts))
+
+    def close(self, connection_id: int) -> None:
+        """See ``Transport``."""
+        end = self._accepted.get(connection_id)
+        if end is not None:
+            self._network.close(end)
+            self._scheduler.after(0, self._close_connection, self.incarnation, connection_id)
+
+    def connect(self, link_id: int, host: str, port: int) -> None:
+        """See ``Transport``."""
+        link = _Link(self, link_id)
+        self._links[link_id] = link.end = self._network.connect(self.machine, host, port, link)
+
+    def send(self, link_id: int, data: bytes) -> None:
+        """See ``Transport``."""
+        end = self._links.get(link_id)
+        if end is not None:
+            self._network.send(end, data)
+
+    def disconnect(self, link_id: int) -> None:
+        """See ``Transport``."""
+        end = self._links.pop(link_id, None)
+        if end is not None:
+            self._network.close(end)
+
+
+class _Accepted:
+    """A connection that somebody opened to a node."""
+
+    __slots__ = ("id", "node")
+
+    def __init__(self, node: SimNode, connection_id: int) -> None:
+        self.node = node
+        self.id = connection_id
+
+    def opened(self) -> None:
+        """Never: only whoever connects is told."""
+
+    def received(self, frames: list[bytes]) -> None:
+        """Requests."""
+        self.node.frames(self.id, frames)
+
+    def closed(self) -> None:
+        """The other end is gone."""
+        self.node.connection_lost(self.id)
+
+
+class _Link:
+    """A connection that a node opened."""
+
+    __slots__ = ("end", "id", "node")
+
+    def __init__(self, node: SimNode, link_id: int) -> None:
+        self.node = node
+        self.id = link_id
+        self.end: End | None = None
+
+    def opened(self) -> None:
+        """It stands."""
+        self.node.link_event(self.id, self.end, Broker.link_up)
+
+    def received(self, frames: list[bytes]) -> None:
+        """Responses."""
+        for frame in frames:
+            self.node.link_event(self.id, self.end, lambda broker, link_id, frame=frame: broker.link_frame(link_id, frame))
+
+    def closed(self) -> None:
+        """It is gone."""
+        self.node.link_lost(self.id, self.end)
+
+
+def _nothing() -> None:
+    pass
