@@ -60,7 +60,8 @@ class ControllerHost:
         if change is None or self.controller is not None or self._broker.metadata.next_offset <= change.epoch_start_offset:
             return
         broker = self._broker
-        lost = self._last_leader_id if self._last_leader_id != broker.node_id else -1
+        # A registration of this node that is not this process's is of one that has surely ended.
+        lost = self._last_leader_id if broker.lifecycle.is_registered_in(broker.metadata.image) else broker.node_id
         self.controller = Controller(
             broker.config,
             broker.metadata.image,

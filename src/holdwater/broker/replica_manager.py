@@ -148,13 +148,18 @@ class ReplicaManager:
             partition.high_watermark_moved()
 
     def shrink_lagging(self) -> None:
-        """Propose that followers leave the ISR which have not caught up within ``replica.lag.time.max.ms``."""
+        """Propose that followers leave the ISR which have not caught up within ``replica.lag.time.max.ms``, and that others join it.
+
+        Who may join is proposed as soon as it may; here those get another chance whose proposal was refused.
+        """
         for partition in self.hosted():
             replica = partition.replica
             if isinstance(replica, LeaderReplica):
                 proposal = replica.propose_shrink(self.broker.mono_ms, self.lag_ms)
                 if proposal is not None:
                     self.isr.propose(partition, proposal)
+                else:
+                    self._propose_expansion(partition, replica)
 
     def checkpoint(self) -> None:
         """Store the high watermarks."""
@@ -185,6 +190,7 @@ class ReplicaManager:
                 replica = partition.replica
                 if isinstance(replica, LeaderReplica):
                     self.advance(partition, replica)
+                    self._propose_expansion(partition, replica)
 
     def _apply(self, image: MetadataImage, topic: str, topic_id: bytes, index: int, state: PartitionState) -> None:
         partition = self._by_id.get((topic_id, index))
@@ -248,6 +254,10 @@ class ReplicaManager:
             partition.replica = replica
             partition.role_changed()
         self.advance(partition, replica)
+        self._propose_expansion(partition, replica)
+
+    def _propose_expansion(self, partition: HostedPartition, replica: LeaderReplica) -> None:
+        """Bring in a follower that may join now, though it may have nothing left to fetch: its session does not name what it has caught up on."""
         for broker_id in replica.followers:
             proposal = replica.propose_expansion(broker_id)
             if proposal is not None:
