@@ -5,7 +5,7 @@ from typing import NamedTuple, cast
 import holdwater.wire.messages as messages
 from holdwater.wire.codec.classes import Message
 from holdwater.wire.codec.compiled import ElementBudget, decoder, encoder
-from holdwater.wire.codec.errors import ProtocolError
+from holdwater.wire.codec.errors import EncodeError, ProtocolError
 from holdwater.wire.codec.varint import put_varint, read_varint
 from holdwater.wire.schema import entries
 
@@ -42,7 +42,9 @@ def record_class(key: int) -> type[Message]:
 
 
 def encode_record(record: Message, version: int) -> bytes:
-    """The value of a metadata log record. Raises ``EncodeError``; the message must be a metadata record."""
+    """The value of a metadata log record. Raises ``EncodeError``, also for a message that is no metadata record."""
+    if type(record).__name__ != RECORD_NAMES.get(record.API_KEY):
+        raise EncodeError(f"{type(record).__name__} is no metadata record")
     out = bytearray((FRAME_VERSION,))
     put_varint(out, record.API_KEY)
     put_varint(out, version)
