@@ -49,6 +49,8 @@ CLIENT_BUDGET = 20_000
 """Structs and elements that one client's frame may hold (SECURITY: S4)."""
 CONTROLLER_BUDGET = 2_000_000
 """The same for the controllers' listener, where only nodes of the cluster speak."""
+LINGER_MS = 1500
+"""How long a stopping active controller waits for brokers that are stopping too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,9 +319,23 @@ class Broker:
     # --- stopping
 
     def stop(self, on_stopped: Callable[[], None]) -> None:
-        """Stop in order: leaders move away, the quorum is told, then ``on_stopped``. The host closes the logs after that."""
+        """Stop in order: leaders move away, the quorum is told, then ``on_stopped``. The host closes the logs after that.
+
+        The active controller stays a moment longer while other brokers are stopping too: without it they could not stop in order.
+        """
 
         def leaders_moved() -> None:
+            deadline_ms = self.mono_ms + LINGER_MS
+
+            def leave_when_others_have() -> None:
+                if self.controller_host.is_active and self.mono_ms < deadline_ms and self._others_are_stopping():
+                    self.timers.at(self.mono_ms + 10, leave_when_others_have)
+                else:
+                    leave()
+
+            leave_when_others_have()
+
+        def leave() -> None:
             self.suspects.stop()
             self.replicas.stop_leading()
             self.metadata.quorum.resign(self.mono_ms)
@@ -330,3 +346,7 @@ class Broker:
             self.lifecycle.stop(leaders_moved)
         else:
             leaders_moved()
+
+    def _others_are_stopping(self) -> bool:
+        brokers = self.image.brokers.values()
+        return any(each.in_controlled_shutdown and not each.fenced and each.broker_id != self.node_id for each in brokers)

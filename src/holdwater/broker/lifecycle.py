@@ -25,6 +25,9 @@ HEARTBEAT_VERSION = 1
 _RETRY_MS = 20
 _CATCH_UP_MS = 20
 _STOPPING_HEARTBEAT_MS = 50
+_STOPPING_PATIENCE_MS = 2500
+"""How long a stopping broker looks for an active controller: longer than an election takes, too short to keep a person waiting who stops
+the whole cluster, where the last broker finds no quorum any more."""
 
 
 class Lifecycle:
@@ -43,6 +46,7 @@ class Lifecycle:
         self._under_way = False
         self._again = False
         self._on_stopped: Callable[[], None] | None = None
+        self._patience_ends_ms = 0
 
     def start(self) -> None:
         """Register as soon as there is an active controller."""
@@ -79,7 +83,19 @@ class Lifecycle:
             self._stopped()
             return
         self.state = "STOPPING"
+        self._patience_ends_ms = self._broker.mono_ms + _STOPPING_PATIENCE_MS
+        self._give_up_in_time()
         self._soon(0)
+
+    def _give_up_in_time(self) -> None:
+        """Stop without a controller's consent once none has answered for a while."""
+        if self.state != "STOPPING":
+            return
+        if self._broker.mono_ms >= self._patience_ends_ms:
+            self._broker.note("no active controller answers: stopping without one")
+            self._stopped()
+        else:
+            self._broker.timers.at(self._patience_ends_ms, self._give_up_in_time)
 
     def _stopped(self) -> None:
         self.state = "STOPPED"
@@ -170,6 +186,7 @@ class Lifecycle:
             self._soon(_RETRY_MS)
             return
         if self.state == "STOPPING":
+            self._patience_ends_ms = self._broker.mono_ms + _STOPPING_PATIENCE_MS
             if response.should_shut_down:
                 self._stopped()
             else:
