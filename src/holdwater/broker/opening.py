@@ -76,6 +76,10 @@ class DirectoryLogs:
             return None
         return f"{log.damage.path}, position {log.damage.position}: {log.damage.reason}"
 
+    def cut_damage(self, topic_partition: TopicPartition) -> None:
+        """See ``LogStore``."""
+        self._directories.cut_damage(topic_partition)
+
     def adopt_topic_id(self, topic_partition: TopicPartition, topic_id: bytes) -> None:
         """See ``LogStore``."""
         self._directories.set_topic_id(topic_partition, topic_id)

@@ -35,6 +35,10 @@ class LogStore(Protocol):
         """What is wrong with a stored log below what was committed, ``None`` when it is sound (INVARIANTS R13)."""
         ...
 
+    def cut_damage(self, topic_partition: TopicPartition) -> None:
+        """Cut a damaged log where it stops being intact, and use it again."""
+        ...
+
     def adopt_topic_id(self, topic_partition: TopicPartition, topic_id: bytes) -> None:
         """Give a stored log the topic id that a power loss has taken from it."""
         ...
@@ -201,7 +205,7 @@ class ReplicaManager:
         try:
             if partition is None:
                 partition = self._host(image, topic, topic_id, index)
-            if partition.failure is not None:
+            if partition.failure is not None and not self._fill_from_leader(partition, state):
                 return
             if state.leader == self.node_id:
                 self._lead(image, partition, state)
@@ -228,6 +232,16 @@ class ReplicaManager:
         self._by_id[(topic_id, index)] = partition
         self._by_name[(topic, index)] = partition
         return partition
+
+    def _fill_from_leader(self, partition: HostedPartition, state: PartitionState) -> bool:
+        """Cut a damaged log and follow with it, once nobody counts on what it held: it is in neither the ISR nor the ELR [R13]."""
+        name = partition.topic_partition
+        if not state.has_leader or self.node_id in (*state.isr, *state.elr) or self.logs.damage(name) is None:
+            return False
+        self.logs.cut_damage(name)
+        partition.failure = None
+        self.broker.note(f"{name}: cut to {partition.log.log_end_offset}, where its damage began, to be filled from broker {state.leader}")
+        return True
 
     def _lead(self, image: MetadataImage, partition: HostedPartition, state: PartitionState) -> None:
         replica = partition.replica

@@ -152,6 +152,13 @@ class LogDirectories:
         else:
             self.damaged[partition] = log
 
+    def cut_damage(self, partition: TopicPartition) -> None:
+        """Cut a damaged log where it stops being intact, and use it again: what follows comes from a replica that has it."""
+        log = self.damaged.pop(partition)
+        if log.damage is not None:
+            log.truncate_to(log.damage.offset)
+        self.logs[partition] = log
+
     # The metadata quorum's part
 
     def open_metadata_log(self, config: LogConfig, wall_ms: int) -> PartitionLog:
