@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdwater.broker.apis import BROKER, CONTROLLER, Api
+from holdwater.broker.assignments import Assignments
 from holdwater.broker.connection import Call, Connection
 from holdwater.broker.controller_channel import ControllerChannel
 from holdwater.broker.controller_host import ControllerHost
@@ -122,6 +123,7 @@ class Broker:
         self.fetch_sessions = SessionCache(config.int("max.incremental.fetch.session.cache.slots"), lambda: rng.below(2**31 - 1) + 1)
         self.producer_ids = ProducerIds(self)
         self.suspects = Suspects(self)
+        self.assignments = Assignments(self)
         self.controller_host = ControllerHost(self)
         self.controller = ControllerChannel(self)
         self.lifecycle = Lifecycle(self, rng.uuid(), stored.previous_broker_epoch)
@@ -266,6 +268,8 @@ class Broker:
             self._react(image, changes)
             self.lifecycle.image_changed(image)
             self.suspects.look_again()
+            if changes.partitions:
+                self.assignments.image_changed()
             if self._first_image and self.lifecycle.state == "RUNNING":
                 self._first_image = False
                 self.replicas.delete_strays(image)

@@ -45,6 +45,7 @@ class Lifecycle:
         self._timer: Timer | None = None
         self._under_way = False
         self._again = False
+        self._stopping_others: list[int] = []
         self._on_stopped: Callable[[], None] | None = None
         self._patience_ends_ms = 0
 
@@ -75,6 +76,11 @@ class Lifecycle:
             self.state = "REGISTERED"  # fenced: ask to be taken back
             self._broker.note("fenced by the controller")
             self._soon(0)
+        stopping = [other.broker_id for other in image.brokers.values() if other.in_controlled_shutdown and not other.fenced]
+        if stopping != self._stopping_others:
+            self._stopping_others = stopping
+            if stopping and self.state == "RUNNING":
+                self._soon(0)  # who stops may go once every running broker has reported the offset at which it leads nothing
 
     def stop(self, on_stopped: Callable[[], None]) -> None:
         """Ask the controller to move leaders away, and call back when it has, or can't be asked."""

@@ -69,6 +69,11 @@ class DirectoryLogs:
             return None
         return self._directories.topic_ids.get(topic_partition) or UNKNOWN_TOPIC, log
 
+    def directory_id(self, topic_partition: TopicPartition) -> bytes | None:
+        """See ``LogStore``."""
+        directory = self._directories.directory_of(topic_partition)
+        return None if directory is None or directory.failure is not None else directory.directory_id
+
     def damage(self, topic_partition: TopicPartition) -> str | None:
         """See ``LogStore``."""
         log = self._directories.damaged.get(topic_partition)

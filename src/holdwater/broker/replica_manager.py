@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from holdwater.broker.fetch_context import FetchContext
 from holdwater.broker.partitions import HostedPartition
+from holdwater.broker.record_check import record_check
 from holdwater.core.metadata.changes import ImageChanges
 from holdwater.core.metadata.image import BROKER_RESOURCE, TOPIC_RESOURCE, MetadataImage
 from holdwater.core.metadata.partition import PartitionState
@@ -29,6 +30,10 @@ class LogStore(Protocol):
 
     def find(self, topic_partition: TopicPartition) -> tuple[bytes, Log] | None:
         """Topic id and log of a partition that is stored here."""
+        ...
+
+    def directory_id(self, topic_partition: TopicPartition) -> bytes | None:
+        """Id of the log directory that the partition lies in, ``None`` when it is offline."""
         ...
 
     def damage(self, topic_partition: TopicPartition) -> str | None:
@@ -103,8 +108,8 @@ class ReplicaManager:
         return list(self._by_id.values())
 
     def why_missing(self, topic: str, topic_id: bytes, index: int) -> int:
-        """The error for a partition that is not hosted here. A topic is looked up by id when one is given, else by name."""
-        by_id = topic_id != ZERO_UUID
+        """The error for a partition that is not hosted here. A topic is looked up by id, or by name when there is one and no id."""
+        by_id = topic_id != ZERO_UUID or not topic
         state = self.broker.image.topics.get(topic_id) if by_id else self.broker.image.topic(topic)
         if state is None:
             return ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
@@ -222,10 +227,12 @@ class ReplicaManager:
         elif stored is not None and stored[0] != topic_id:
             self.logs.delete(name)  # of a topic that was deleted while this broker was away
             stored = None
-        log = stored[1] if stored is not None else self.logs.create(name, topic_id, self._config(image, topic))
+        texts = self._config(image, topic)
+        log = stored[1] if stored is not None else self.logs.create(name, topic_id, texts)
         if stored is not None:
-            self.logs.configure(name, self._config(image, topic))
+            self.logs.configure(name, texts)
         partition = HostedPartition(name, topic_id, log, self.wake)
+        partition.record_check = record_check(texts, self.broker.config)
         partition.failure = self.logs.damage(name)
         if partition.failure is not None:
             self.broker.note(f"{name} stays offline: its log is damaged: {partition.failure}")
@@ -370,7 +377,9 @@ class ReplicaManager:
             topic = partition.topic_partition.topic
             if not everywhere and topic not in topics:
                 continue
-            self.logs.configure(partition.topic_partition, self._config(image, topic))
+            texts = self._config(image, topic)
+            self.logs.configure(partition.topic_partition, texts)
+            partition.record_check = record_check(texts, self.broker.config)
             replica = partition.replica
             if isinstance(replica, LeaderReplica):
                 replica.min_isr = self._number(image, topic, "min.insync.replicas")
