@@ -215,7 +215,9 @@ class Session:
                 raise RunFailed(f"the {process.name} ended by itself", f"its output is in {process.log}")
         for broker, how in self.target.ended_by_themselves().items():
             if broker not in self.down:
-                self._unexpected(f"broker {broker} ended by itself ({how})", "see its log in the evidence")
+                what = f"broker {broker} ended by itself: {how}"
+                self._unexpected(what, "see its log in the evidence")
+                raise RunFailed(what, "see its log in the evidence")
         for sample in list(self.sampler.latest.values()):
             self._check_broker(sample.broker, sample.reachable, sample.time_ns, now)
 

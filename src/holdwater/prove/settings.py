@@ -23,8 +23,9 @@ BROKER_DEFAULTS = {
     "controller.quorum.fetch.timeout.ms": "2000",
     "controller.quorum.election.timeout.ms": "1000",
     "replica.lag.time.max.ms": "30000",
+    "holdwater.quick.failover.ms": "300",
 }
-"""Kafka's defaults for the same purpose; used only where the target did not tell, and then named as assumed."""
+"""Defaults of the brokers for the same purpose; used only where the target did not tell, and then named as assumed."""
 
 _ALIASES = {
     "delivery.timeout.ms": "message.timeout.ms",

@@ -119,9 +119,13 @@ class TestBounds:
         assert failover(settings, controller=False, reading=True).value_ms == 9000 + 1000 + 1000 + 10000 + 100 + 500
 
     def test_of_holdwater_is_far_shorter(self) -> None:
-        quick = Settings(kind="holdwater", broker=KAFKA.broker)
-        assert failover(quick, controller=True).value_ms < failover(KAFKA, controller=True).value_ms
-        assert failover(quick, controller=False).value_ms < failover(quick, controller=True).value_ms
+        quick = Settings(kind="holdwater", broker=KAFKA.broker | {"holdwater.quick.failover.ms": "500"})
+        bound = failover(quick, controller=False)
+        assert (bound.value_ms, bound.assumed) == (500 + 1000 + 1000 + 10000, ())
+        assert bound.formula.startswith("holdwater.quick.failover.ms + 1000 (election and spread)")
+        bound = failover(quick, controller=True)
+        assert bound.value_ms == 500 + 150 + 1000 + 1000 + 1000 + 10000
+        assert bound.assumed == ("controller.quorum.election.timeout.ms",)
 
 
 class TestVerdict:

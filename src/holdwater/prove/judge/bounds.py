@@ -42,9 +42,7 @@ def _kafka_failover(settings: Settings, *, controller: bool, reading: bool) -> B
     keys = ["broker.session.timeout.ms"]
     if controller:
         keys += ["controller.quorum.fetch.timeout.ms", "controller.quorum.election.timeout.ms"]
-    told = {key: settings.broker_ms(key) for key in keys}
-    inputs = {key: value for key, (value, _) in told.items()}
-    assumed = tuple(key for key, (_, known) in told.items() if not known)
+    inputs, assumed = _told(settings, keys)
     value = sum(inputs.values()) + ELECTION_AND_SPREAD_MS
     terms = [*keys, f"{ELECTION_AND_SPREAD_MS} (election and spread)"]
     if controller:
@@ -62,18 +60,23 @@ def _kafka_failover(settings: Settings, *, controller: bool, reading: bool) -> B
     )
 
 
-SHORT_LEASE_MS = 300
-QUICK_PRE_VOTE_MS = 150
-QUICK_ELECTION_MS = 500
+PRE_VOTE_MS = 150
+"""A voter of kind ``holdwater`` whose connection to the quorum leader closed asks for a pre-vote within this time."""
 
 
 def _quick_failover(settings: Settings, *, controller: bool, reading: bool) -> Bound:
-    keys, inputs = _client_part(settings, reading=reading)
-    terms = {"short lease after the connection closed": SHORT_LEASE_MS, "election and spread": ELECTION_AND_SPREAD_MS}
+    keys = ["holdwater.quick.failover.ms"] + (["controller.quorum.election.timeout.ms"] if controller else [])
+    inputs, assumed = _told(settings, keys)
+    value = sum(inputs.values()) + ELECTION_AND_SPREAD_MS
+    terms = [*keys, f"{ELECTION_AND_SPREAD_MS} (election and spread)"]
     if controller:
-        terms |= {"pre-vote after the quorum leader's connection closed": QUICK_PRE_VOTE_MS, "quorum election": QUICK_ELECTION_MS}
-    return Bound(
-        value_ms=sum(terms.values()) + sum(inputs.values()),
-        formula=" + ".join([f"{value} ({name})" for name, value in terms.items()] + keys),
-        inputs=inputs,
-    )
+        value += PRE_VOTE_MS
+        terms.insert(1, f"{PRE_VOTE_MS} (until the pre-vote)")
+    client_keys, client_inputs = _client_part(settings, reading=reading)
+    return Bound(value + sum(client_inputs.values()), " + ".join(terms + client_keys), inputs | client_inputs, assumed)
+
+
+def _told(settings: Settings, keys: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
+    """The brokers' settings, and which of them the target did not tell."""
+    told = {key: settings.broker_ms(key) for key in keys}
+    return {key: value for key, (value, _) in told.items()}, tuple(key for key, (_, known) in told.items() if not known)

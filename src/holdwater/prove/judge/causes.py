@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from holdwater.prove.history.model import NO_RECORD, Batch, History, PartitionView
 from holdwater.prove.judge.findings import Cause, Finding
 from holdwater.prove.judge.pauses import Pause
-from holdwater.prove.judge.rounds import Round
+from holdwater.prove.judge.rounds import Round, round_of
 from holdwater.prove.settings import Settings
 
 
@@ -189,12 +189,11 @@ def _of_reorder(history: History, finding: Finding, settings: Settings) -> Cause
 
 def of_pause(history: History, pause: Pause, found: list[Round], stories: dict[int, Leadership]) -> Cause:
     """Rule 6: the fault, the return of a broker, the change of leader or the silent broker that overlaps the pause, and its setting."""
-    near = [one for one in found if one.start_ns <= pause.end_ns and pause.start_ns <= (one.whole_ns or one.end_ns)]
-    touching = [one for one in near if one.touches(pause.partition)]
-    if touching:
-        return _of_pause_in_round(pause, touching[-1], stories.get(pause.partition, Leadership()))
-    if near:
-        text = f"It falls into round {near[-1].number}, but broker {near[-1].broker} neither led nor replicated the partition."
+    one = round_of(found, pause.start_ns, pause.end_ns)
+    if one is not None and pause.start_ns <= (one.whole_ns or one.end_ns):
+        if one.touches(pause.partition):
+            return _of_pause_in_round(pause, one, stories.get(pause.partition, Leadership()))
+        text = f"It falls into round {one.number}, but broker {one.broker} neither led nor replicated the partition."
         return Cause("other-partition", text, "likely")
     story = stories.get(pause.partition, Leadership())
     if any(pause.start_ns <= time <= pause.end_ns for time in story.times[1:]):

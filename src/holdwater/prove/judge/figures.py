@@ -6,7 +6,7 @@ from itertools import compress
 from typing import Any
 
 from holdwater.prove.history.model import History, State
-from holdwater.prove.judge.pauses import Pause, longest
+from holdwater.prove.judge.pauses import Pause, longest_in
 from holdwater.prove.judge.rounds import Round
 from holdwater.prove.judge.writes import Occurrences
 
@@ -81,11 +81,11 @@ def per_second(history: History) -> list[dict[str, int]]:
     return [{"second": second, "sent": sent[second], "ok": ok[second], "read": read[second]} for second in range(last + 1)]
 
 
-def round_figures(history: History, one: Round, writes: list[Pause], reads: list[Pause]) -> dict[str, Any]:
+def round_figures(history: History, found: list[Round], one: Round, writes: list[Pause], reads: list[Pause]) -> dict[str, Any]:
     """What one round took. Pauses are those on partitions that the broker led or replicated, from the fault to the next round."""
 
     def worst(pauses: list[Pause]) -> float:
-        pause = longest(p for p in pauses if one.touches(p.partition) and p.overlaps(one.start_ns, one.end_ns))
+        pause = longest_in(pauses, found, one)
         return pause.length_ms if pause else 0.0
 
     def since(time_ns: int) -> float | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from holdwater.prove.history.model import History, State
+from holdwater.prove.judge.rounds import Round, round_of
 
 _Wait = tuple[int, int, bool]
 """(end of the wait, its start, whether it ended with success), in nanoseconds."""
@@ -28,10 +29,6 @@ class Pause(NamedTuple):
     def length_ms(self) -> float:
         """Length in milliseconds."""
         return round((self.end_ns - self.start_ns) / 1e6, 3)
-
-    def overlaps(self, start_ns: int, end_ns: int) -> bool:
-        """Whether it has a moment in common with the given time."""
-        return self.start_ns < end_ns and start_ns < self.end_ns
 
 
 def write_pauses(history: History, *, at_least_ms: float) -> list[Pause]:
@@ -117,3 +114,8 @@ def _end_of_record(history: History) -> int:
 def longest(pauses: Iterable[Pause]) -> Pause | None:
     """The longest pause, one that did not end before all others, the earlier one of equals; ``None`` of none."""
     return max(pauses, key=lambda pause: (pause.open, pause.end_ns - pause.start_ns, -pause.start_ns), default=None)
+
+
+def longest_in(pauses: Iterable[Pause], found: list[Round], one: Round) -> Pause | None:
+    """The longest pause of a round, on the partitions that its broker led or replicated. A pause belongs to one round only."""
+    return longest(pause for pause in pauses if one.touches(pause.partition) and round_of(found, pause.start_ns, pause.end_ns) is one)

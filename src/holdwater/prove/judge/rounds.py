@@ -72,3 +72,13 @@ def _note(current: Round, kind: str, time_ns: int, detail: dict[str, object]) ->
         current.whole_limit_s = float(str(detail.get("limit_s", 0)))
         if detail.get("ok"):
             current.whole_ns = time_ns
+
+
+def round_of(found: list[Round], start_ns: int, end_ns: int) -> Round | None:
+    """The round that a time belongs to: the one it shares most time with; ``None`` when it lies before the first."""
+    best, share = None, 0
+    for one in found:
+        common = min(end_ns, one.end_ns) - max(start_ns, one.start_ns)
+        if common > share:
+            best, share = one, common
+    return best

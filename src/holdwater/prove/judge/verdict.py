@@ -14,7 +14,7 @@ from holdwater.prove.judge.bounds import Bound, failover
 from holdwater.prove.judge.causes import Leadership, explain, leadership, of_pause
 from holdwater.prove.judge.figures import Counts, counts, latency_ms, ok_before_and_after, per_second, round_figures
 from holdwater.prove.judge.findings import Cause, Finding
-from holdwater.prove.judge.pauses import Pause, longest, read_pauses, write_pauses
+from holdwater.prove.judge.pauses import Pause, longest, longest_in, read_pauses, write_pauses
 from holdwater.prove.judge.rounds import Round, rounds
 from holdwater.prove.judge.validity import Flaw, flaws
 from holdwater.prove.judge.writes import Occurrences
@@ -157,7 +157,7 @@ def _pause_at_most(judged: Judged, expect: Expect) -> Result:
     share = -1.0
     for one in judged.rounds:
         bound = failover(judged.settings, controller=one.controller, reading=reading)
-        pause = longest(p for p in pauses if one.touches(p.partition) and p.overlaps(one.start_ns, one.end_ns))
+        pause = longest_in(pauses, judged.rounds, one)
         length = pause.length_ms if pause else 0.0
         weight = float("inf") if pause and pause.open else length / bound.value_ms
         if weight > share:
@@ -211,6 +211,6 @@ def _figures(judged: Judged) -> dict[str, Any]:
         "longest_read_pause_ms": read_pause.length_ms if read_pause else 0.0,
         "ack_latency_before_fault_ms": latency_ms(history, first_fault),
         "kills_of_active_controller": sum(one.controller for one in found),
-        "rounds": [round_figures(history, one, judged.write_pauses, judged.read_pauses) for one in found],
+        "rounds": [round_figures(history, found, one, judged.write_pauses, judged.read_pauses) for one in found],
         "per_second": per_second(history),
     }

@@ -63,7 +63,7 @@ def _expectation(one: dict[str, Any]) -> str:
     details: list[str] = []
     if one["bound"]:
         details.append(f"bound: {bound_text(one['bound'])}")
-    if one["reason"] and (one["bound"] or one["verdict"] != "held"):
+    if one["reason"] and (one["bound"] or one["verdict"] not in ("held", "invalid")):
         details.append(one["reason"])
     badge = f'<span class="badge small {one["verdict"]}">{one["verdict"]}</span>'
     cells = f"<td>{escape(expected_text(one))}</td><td>{escape(actual_text(one))}</td><td>{badge}</td>"

@@ -42,7 +42,7 @@ def actual_text(expectation: dict[str, Any]) -> str:
 def bound_text(bound: dict[str, Any]) -> str:
     """The formula with its numbers."""
     inputs = ", ".join(f"{key}={value}" for key, value in bound["from"].items())
-    assumed = f"; not told by the target, Kafka's default: {', '.join(bound['assumed'])}" if bound["assumed"] else ""
+    assumed = f"; not told by the target, so the default: {', '.join(bound['assumed'])}" if bound["assumed"] else ""
     return f"{bound['formula']} ({inputs}{assumed})"
 
 
@@ -56,7 +56,7 @@ def _expectations(report: dict[str, Any]) -> str:
         lines.append(f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip())
         if one and one["bound"]:
             lines += _wrapped(f"bound: {bound_text(one['bound'])}", 6)
-        if one and one["reason"] and (one["bound"] or one["verdict"] != "held"):
+        if one and one["reason"] and (one["bound"] or one["verdict"] not in ("held", "invalid")):
             lines += _wrapped(one["reason"], 6)
     return "\n".join(lines) + "\n"
 

@@ -16,7 +16,7 @@ from typing import Any
 from holdwater.prove.errors import RunFailed
 
 _READY_LIMIT_S = 60.0
-_STOP_LIMIT_S = 20.0
+_STOP_LIMIT_S = 5.0
 _COMMAND_LIMIT_S = 30.0
 _HOLDWATER = (sys.executable, "-m", "holdwater.cli.main")
 # A child that does nothing but wait: when this program dies without a word, its pipe ends, and it stops the cluster.
@@ -78,9 +78,9 @@ class OwnCluster:
 
     def _pid(self, broker: int) -> int:
         for one in self._ready()["brokers"]:
-            if one["id"] == broker:
+            if one["id"] == broker and one["pid"]:
                 return int(one["pid"])
-        raise RunFailed(f"broker {broker} is not in the ready file {self._ready_file}", f"see {self._log}")
+        raise RunFailed(f"broker {broker} does not run", f"see {self._log}")
 
     def bootstrap(self) -> str:
         bootstrap = self._ready()["bootstrap"]
@@ -107,17 +107,13 @@ class OwnCluster:
         self._paused.discard(broker)
 
     def ended_by_themselves(self) -> Mapping[int, str]:
+        brokers = self._ready()["brokers"] if self._ready_file.exists() else []
         if self._up is not None and self._up.poll() is not None:
-            return dict.fromkeys(self._ids(), f"holdwater up ended with exit code {self._up.returncode}")
-        return {}
-
-    def _ids(self) -> list[int]:
-        return [int(one["id"]) for one in self._ready()["brokers"]]
+            return dict.fromkeys((int(one["id"]) for one in brokers), f"holdwater up ended with exit code {self._up.returncode}")
+        return {int(one["id"]): "its process is gone" for one in brokers if one["state"] == "down"}
 
     def logs(self) -> Mapping[str, str]:
-        return {path.relative_to(self._data).as_posix().replace("/", "-"): str(path) for path in sorted(self._data.rglob("*.log.txt"))} | {
-            path.relative_to(self._data).as_posix().replace("/", "-"): str(path) for path in sorted(self._data.glob("*/broker.log"))
-        }
+        return {path.name: str(path) for path in sorted(self._data.glob("broker-*.log"))}
 
     def describe(self) -> dict[str, object]:
         return {"brokers": self._count, "configs": self._configs}
@@ -129,7 +125,7 @@ class OwnCluster:
             raise RunFailed(f"broker {broker} could not be signalled: {error.strerror}", f"see {self._log}") from error
 
     def _command(self, verb: str, broker: int) -> None:
-        command = [*_HOLDWATER, "cluster", verb, str(broker), "--data", str(self._data)]
+        command = [*_HOLDWATER, "cluster", verb, str(broker), "--no-wait", "--data", str(self._data)]
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_LIMIT_S, check=False)
         except subprocess.TimeoutExpired as error:
@@ -147,11 +143,13 @@ class OwnCluster:
                 self.resume(broker)
         if self._up is not None and self._up.poll() is None:
             self._up.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._up.wait(timeout=_STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                self._up.kill()
-                self._up.wait()
+        if self._up is not None:
+            # Its brokers are in its process group: none may outlive the run, however it ended.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._up.pid, signal.SIGKILL)
+            self._up.wait()
         if self._guard is not None and self._guard.stdin is not None:
             with contextlib.suppress(OSError):
                 self._guard.stdin.write(b"done\n")

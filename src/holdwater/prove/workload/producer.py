@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from holdwater.prove.history.columns import ANSWERS, SENDS, ColumnWriter
 from holdwater.prove.history.payload import HEADER, Stationery
@@ -45,7 +45,7 @@ class Writer:
         self.sent = self.failed = 0
         self.acknowledged = [0] * config["partitions"]
         self.last_error = ""
-        self.refused_locally: list[tuple[int, int]] = []
+        self.refused_locally: list[tuple[int, int, int]] = []
         self._flushed_ns = 0
         self.longest_wait_ns = 0
         self._thread = threading.Thread(target=self._serve, name=f"writer-{number}", daemon=True)
@@ -55,7 +55,7 @@ class Writer:
         self._thread.start()
 
     def send(self) -> None:
-        """Hand the next record to librdkafka; a full local queue is recorded as an answer."""
+        """Hand the next record to librdkafka; a local refusal (queue full, topic unknown) is recorded as an answer."""
         sequence = self._sequence
         self._sequence += 1
         sent_ns = time.monotonic_ns()
@@ -65,7 +65,10 @@ class Writer:
         try:
             self._producer.produce(self._topic, value, key, partition, on_delivery=self._delivered)
         except BufferError:
-            self.refused_locally.append((sequence, time.monotonic_ns()))
+            self.refused_locally.append((sequence, _QUEUE_FULL, time.monotonic_ns()))
+        except KafkaException as error:
+            self.last_error = str(error.args[0])
+            self.refused_locally.append((sequence, error.args[0].code(), time.monotonic_ns()))
 
     def flush_sends(self) -> None:
         """Write the recorded sends to their files."""
@@ -108,8 +111,8 @@ class Writer:
         self._stop.set()
         self._thread.join()
         self._producer.poll(0)
-        for sequence, at_ns in self.refused_locally:
-            self._answers.append(self._number, sequence, -1, _QUEUE_FULL, at_ns)
+        for sequence, code, at_ns in self.refused_locally:
+            self._answers.append(self._number, sequence, -1, code, at_ns)
         self._sends.close()
         self._answers.close()
         return len(self._producer)

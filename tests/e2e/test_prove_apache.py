@@ -1,0 +1,72 @@
+"""``holdwater prove leader-election`` on a real Apache Kafka, through the command line that a user types."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.apache_kafka import REPOSITORY, ApacheCluster, require_apache_kafka
+
+pytestmark = [pytest.mark.java, pytest.mark.xdist_group("apache-kafka")]
+
+# Shorter than stock, so that the run fits into a test; the bounds follow, since they are computed from what the brokers tell.
+QUICKER = {"broker.session.timeout.ms": "4000", "broker.heartbeat.interval.ms": "1000"}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheCluster]:
+    require_apache_kafka()
+    with ApacheCluster(tmp_path_factory.mktemp("apache") / "kafka", settings=QUICKER) as cluster:
+        yield cluster
+
+
+def holdwater(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "holdwater.cli.main", *arguments], capture_output=True, text=True, timeout=400, cwd=REPOSITORY
+    )
+
+
+def test_a_killed_leader_loses_nothing(cluster: ApacheCluster, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m tests.support.apache_kafka"
+    evidence = tmp_path / "evidence"
+    done = holdwater(
+        *("prove", "leader-election", "--bootstrap-server", cluster.bootstrap(), "--format", "json", "--seed", "42"),
+        *("--kill-command", f"{command} kill {cluster.folder} {{id}}", "--start-command", f"{command} start {cluster.folder} {{id}}"),
+        *(
+            "--steady",
+            "4",
+            "--rate",
+            "1000",
+            "--down",
+            "1",
+            "--after",
+            "2",
+            "--evidence",
+            str(evidence),
+            "--junit",
+            str(tmp_path / "junit.xml"),
+        ),
+    )
+    report = json.loads(done.stdout) if done.stdout else {}
+    assert done.returncode == 0, (
+        json.dumps({key: report.get(key) for key in ("verdict", "invalid", "summary", "expectations")}) + done.stderr
+    )
+    assert (report["scenario"], report["verdict"], report["seed"]) == ("leader-election", "held", 42)
+    figures = report["figures"]
+    assert figures["ok"] == figures["in_log"] == figures["read"] > 4000
+    assert figures["unknown"] == figures["fail"] == 0
+    (round_one,) = figures["rounds"]
+    # The broker was really gone: with these settings no election can come before S - H, so somebody had to wait.
+    assert round_one["partitions_led"]
+    assert round_one["write_pause_ms"] > 1000
+    pause = next(one for one in report["expectations"] if one["name"] == "longest write pause")
+    assert pause["bound"]["from"]["broker.session.timeout.ms"] == 4000
+    assert pause["bound"]["assumed"] == []
+    assert pause["actual"] <= pause["expected"]
+
+    again = holdwater("prove", "--judge", str(evidence), "--format", "json")
+    assert again.returncode == 0
+    places = {"evidence", "evidence_sha256"}
+    assert {k: v for k, v in json.loads(again.stdout).items() if k not in places} == {k: v for k, v in report.items() if k not in places}
