@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from holdwater.broker.record_check import RecordCheck
 from holdwater.core.replica import FollowerReplica, LeaderReplica
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import TopicPartition
@@ -17,7 +18,18 @@ class HostedPartition:
     ``replica`` is ``None`` until the metadata has given it a role, and when its log directory is offline.
     """
 
-    __slots__ = ("consumer_items", "deleted", "failure", "follower_items", "log", "replica", "topic_id", "topic_partition", "wake")
+    __slots__ = (
+        "consumer_items",
+        "deleted",
+        "failure",
+        "follower_items",
+        "log",
+        "record_check",
+        "replica",
+        "topic_id",
+        "topic_partition",
+        "wake",
+    )
 
     def __init__(self, topic_partition: TopicPartition, topic_id: bytes, log: Log, wake: "dict[FetchContext, None]") -> None:
         self.topic_partition = topic_partition
@@ -27,6 +39,8 @@ class HostedPartition:
         self.failure: str | None = None
         """Why the replica is offline, or ``None``."""
         self.deleted = False
+        self.record_check: RecordCheck | None = None
+        """How produced batches are opened; ``None``: they stay closed."""
         self.wake = wake
         """Broker-wide: fetches to look at again when the current input has been worked off."""
         self.follower_items: dict[FetchItem, None] = {}

@@ -1,7 +1,7 @@
 """ApiVersions (key 18), versions 0 to 5: what this listener serves, and the finalised features.
 
 An unknown version is answered with version 0 and UNSUPPORTED_VERSION, so that any client can find common ground (KIP-511). Version 5 names the
-cluster and node that the client believes it reached; a wrong one is answered REBOOTSTRAP_REQUIRED (KIP-1242).
+cluster and node that the client believes it reached, both or neither; a wrong one is answered REBOOTSTRAP_REQUIRED (KIP-1242).
 """
 
 import re
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
 
 PRODUCE_KEY = 0
+ZERO_LEVEL_VERSION = 4
+"""Clients that ask in an older version can't read a feature whose lowest level is 0 (KAFKA-17011)."""
 _SOFTWARE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?", re.ASCII)
 _PREFIX = Struct(">ii")
 
@@ -31,9 +33,11 @@ def handle(broker: "Broker", call: Call, request: ApiVersionsRequest) -> None:
             call.reply(ApiVersionsResponse(error_code=ErrorCode.INVALID_REQUEST))
             return
         call.connection.client_software = (request.client_software_name, request.client_software_version)
-    if call.version >= 5 and _misrouted(broker, request):
-        call.reply(ApiVersionsResponse(error_code=ErrorCode.REBOOTSTRAP_REQUIRED))
-        return
+    if call.version >= 5 and (request.cluster_id is not None or request.node_id != -1):
+        error = _misrouted(broker, request)
+        if error:
+            call.reply(ApiVersionsResponse(error_code=error))
+            return
     kind = CONTROLLER if broker.is_controller_listener(call.listener) else BROKER
     image = broker.image
     served = served_versions(kind)
@@ -43,6 +47,7 @@ def handle(broker: "Broker", call: Call, request: ApiVersionsRequest) -> None:
             supported_features=[
                 ApiVersionsResponse.SupportedFeatureKey(name=name, min_version=low, max_version=high)
                 for name, (low, high) in SUPPORTED_FEATURES.items()
+                if low > 0 or call.version >= ZERO_LEVEL_VERSION
             ],
             finalized_features_epoch=image.last_offset,
             finalized_features=_finalized(image),
@@ -74,8 +79,11 @@ def served_versions(kind: str) -> list[tuple[int, int, int]]:
     return rows
 
 
-def _misrouted(broker: "Broker", request: ApiVersionsRequest) -> bool:
-    return request.cluster_id not in {None, broker.cluster_id} or request.node_id not in {-1, broker.node_id}
+def _misrouted(broker: "Broker", request: ApiVersionsRequest) -> int:
+    if request.cluster_id is None or request.node_id == -1:
+        return ErrorCode.INVALID_REQUEST
+    right = request.cluster_id == broker.cluster_id and request.node_id == broker.node_id
+    return ErrorCode.NONE if right else ErrorCode.REBOOTSTRAP_REQUIRED
 
 
 def _finalized(image: MetadataImage) -> list[ApiVersionsResponse.FinalizedFeatureKey]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
 from holdwater.broker.handlers.metadata import INTERNAL_TOPICS, offline_replicas
+from holdwater.broker.handlers.operations import ALL_ON_TOPIC
 from holdwater.core.metadata.partition import PartitionState
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import is_legal_topic_name
@@ -24,6 +25,9 @@ def handle(broker: "Broker", call: Call, request: DescribeTopicPartitionsRequest
     names = sorted(image.topic_ids) if everything else sorted(dict.fromkeys(topic.name for topic in request.topics))
     start_index = 0
     if request.cursor is not None:
+        if request.cursor.partition_index < 0 or not (everything or request.cursor.topic_name in names):
+            call.reply(DescribeTopicPartitionsResponse(topics=[_Topic(error_code=ErrorCode.INVALID_REQUEST, name=name) for name in names]))
+            return
         names = [name for name in names if name >= request.cursor.topic_name]
         start_index = request.cursor.partition_index if names and names[0] == request.cursor.topic_name else 0
     room = max(1, min(request.response_partition_limit, broker.config.int("max.request.partition.size.limit")))
@@ -35,7 +39,7 @@ def handle(broker: "Broker", call: Call, request: DescribeTopicPartitionsRequest
         topic = image.topic(name)
         if topic is None:
             error = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if is_legal_topic_name(name) else ErrorCode.INVALID_TOPIC_EXCEPTION
-            response.topics.append(_Topic(error_code=error, name=name))
+            response.topics.append(_Topic(error_code=error, name=name, topic_authorized_operations=ALL_ON_TOPIC))
             continue
         wanted = sorted(number for number in topic.partitions if number >= start_index)
         start_index = 0
@@ -46,6 +50,7 @@ def handle(broker: "Broker", call: Call, request: DescribeTopicPartitionsRequest
                 name=name,
                 topic_id=topic.topic_id,
                 is_internal=name in INTERNAL_TOPICS,
+                topic_authorized_operations=ALL_ON_TOPIC,
                 partitions=[_partition(broker, call, number, topic.partitions[number]) for number in page],
             )
         )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 def handle(broker: "Broker", call: Call, request: InitProducerIdRequest) -> None:
     """Give out a fresh producer id with epoch 0, whatever id the producer had: that is how Kafka bumps an idempotent producer's epoch."""
+    if (request.producer_id == -1) != (request.producer_epoch == -1):
+        call.reply(InitProducerIdResponse(error_code=ErrorCode.INVALID_REQUEST, producer_id=-1, producer_epoch=-1))
+        return
     if request.transactional_id is not None:
         error = ErrorCode.COORDINATOR_NOT_AVAILABLE if request.transactional_id else ErrorCode.INVALID_REQUEST
         call.reply(InitProducerIdResponse(error_code=error, producer_id=-1, producer_epoch=-1))

@@ -4,6 +4,7 @@ Latest offsets are told only once the high watermark has reached the start of th
 "latest tiered" and "earliest pending upload" answer that there is nothing.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from holdwater.broker.apis import Api
@@ -21,6 +22,10 @@ MAX_TIMESTAMP = -3
 EARLIEST_LOCAL = -4
 LATEST_TIERED = -5
 EARLIEST_PENDING_UPLOAD = -6
+_SINCE_VERSION = {LATEST: 0, EARLIEST: 0, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
+"""First version of each special timestamp; any other negative one, and an early one, is answered UNSUPPORTED_VERSION."""
+_NEVER = 2**15
+_EPOCH_VERSION = 4
 READ_COMMITTED = 1
 
 _Partition = ListOffsetsResponse.ListOffsetsPartitionResponse
@@ -30,7 +35,11 @@ def handle(broker: "Broker", call: Call, request: ListOffsetsRequest) -> None:
     """Answer at once."""
     response = ListOffsetsResponse(topics=[])
     for topic in request.topics:
-        answers = [_one(broker, call, request, topic.name, asked) for asked in topic.partitions]
+        times = Counter(asked.partition_index for asked in topic.partitions)
+        answers = [
+            _one(broker, call, request, topic.name, asked) if times[asked.partition_index] == 1 else _refused(asked.partition_index)
+            for asked in {asked.partition_index: asked for asked in topic.partitions}.values()
+        ]
         response.topics.append(ListOffsetsResponse.ListOffsetsTopicResponse(name=topic.name, partitions=answers))
     call.reply(response)
 
@@ -39,6 +48,9 @@ def _one(
     broker: "Broker", call: Call, request: ListOffsetsRequest, topic: str, asked: ListOffsetsRequest.ListOffsetsPartition
 ) -> ListOffsetsResponse.ListOffsetsPartitionResponse:
     answer = _Partition(partition_index=asked.partition_index, error_code=0, timestamp=-1, offset=-1, leader_epoch=-1)
+    if asked.timestamp < 0 and call.version < _SINCE_VERSION.get(asked.timestamp, _NEVER):
+        answer.error_code = ErrorCode.UNSUPPORTED_VERSION
+        return answer
     partition = broker.replicas.by_name(topic, asked.partition_index)
     if partition is None:
         answer.error_code = broker.replicas.why_missing(topic, bytes(16), asked.partition_index)
@@ -54,7 +66,14 @@ def _one(
     _find(request, asked.timestamp, replica, answer)
     if answer.error_code == ErrorCode.OFFSET_NOT_AVAILABLE and call.version < 5:
         answer.error_code = ErrorCode.LEADER_NOT_AVAILABLE
+    if call.version < _EPOCH_VERSION:
+        answer.leader_epoch = -1
     return answer
+
+
+def _refused(index: int) -> ListOffsetsResponse.ListOffsetsPartitionResponse:
+    """The answer for a partition that the request names more than once."""
+    return _Partition(partition_index=index, error_code=ErrorCode.INVALID_REQUEST, timestamp=-1, offset=-1, leader_epoch=-1)
 
 
 def _find(

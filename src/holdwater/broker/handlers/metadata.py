@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
+from holdwater.broker.handlers.operations import ALL_ON_CLUSTER, ALL_ON_TOPIC, NOT_ASKED
 from holdwater.broker.suspects import HOLD_MS
 from holdwater.core.metadata.image import TopicState
 from holdwater.core.metadata.partition import PartitionState
@@ -57,13 +58,17 @@ def _names_suspect(broker: "Broker", request: MetadataRequest) -> bool:
 def _answer(broker: "Broker", call: Call, request: MetadataRequest) -> None:
     """Answers about all topics are encoded once per image."""
     everything = request.topics is None or (call.version == 0 and not request.topics)
+    cacheable = everything and not request.include_topic_authorized_operations and not request.include_cluster_authorized_operations
     key = (call.version, call.listener)
-    if everything:
+    if cacheable:
         cached = broker.metadata_cache.get(key)
         if cached is not None:
             call.reply_bytes(cached)
             return
-    topics = list(_all_topics(broker, call)) if everything else [_asked(broker, call, request, topic) for topic in request.topics or ()]
+    topics = list(_all_topics(broker, call)) if everything else list(_asked_topics(broker, call, request))
+    if request.include_topic_authorized_operations:
+        for topic in topics:
+            topic.topic_authorized_operations = ALL_ON_TOPIC
     response = MetadataResponse(
         brokers=[
             MetadataResponse.MetadataResponseBroker(node_id=b.broker_id, host=at.host, port=at.port, rack=b.rack)
@@ -73,8 +78,9 @@ def _answer(broker: "Broker", call: Call, request: MetadataRequest) -> None:
         cluster_id=broker.cluster_id,
         controller_id=broker.node_id,
         topics=topics,
+        cluster_authorized_operations=ALL_ON_CLUSTER if request.include_cluster_authorized_operations else NOT_ASKED,
     )
-    if everything and len(broker.metadata_cache) < _CACHED_ANSWERS_MAX:
+    if cacheable and len(broker.metadata_cache) < _CACHED_ANSWERS_MAX:
         body = broker.metadata_cache[key] = encode(response, call.version)
         call.reply_bytes(body)
     else:
@@ -86,22 +92,34 @@ def _all_topics(broker: "Broker", call: Call) -> Iterator[MetadataResponse.Metad
         yield _known(broker, call, topic)
 
 
-def _asked(
-    broker: "Broker", call: Call, request: MetadataRequest, asked: MetadataRequest.MetadataRequestTopic
-) -> MetadataResponse.MetadataResponseTopic:
-    if asked.name is None:
-        by_id = broker.image.topics.get(asked.topic_id)
-        if by_id is None:
-            return _Topic(error_code=ErrorCode.UNKNOWN_TOPIC_ID, name=None if call.version >= 12 else "", topic_id=asked.topic_id)
-        return _known(broker, call, by_id)
-    topic = broker.image.topic(asked.name)
-    if topic is not None and asked.topic_id in {ZERO_UUID, topic.topic_id}:
+def _asked_topics(broker: "Broker", call: Call, request: MetadataRequest) -> Iterator[MetadataResponse.MetadataResponseTopic]:
+    """Each topic that the request names, once. A request that names one by its id means ids throughout, as Kafka reads it."""
+    asked = request.topics or ()
+    ids = dict.fromkeys(each.topic_id for each in asked if each.topic_id != ZERO_UUID)
+    if ids:
+        for topic_id in ids:
+            yield _by_id(broker, call, topic_id)
+    else:
+        for name in dict.fromkeys(each.name for each in asked):
+            yield _by_id(broker, call, ZERO_UUID) if name is None else _by_name(broker, call, request, name)
+
+
+def _by_id(broker: "Broker", call: Call, topic_id: bytes) -> MetadataResponse.MetadataResponseTopic:
+    topic = broker.image.topics.get(topic_id)
+    if topic is None:
+        return _Topic(error_code=ErrorCode.UNKNOWN_TOPIC_ID, name=None if call.version >= 12 else "", topic_id=topic_id)
+    return _known(broker, call, topic)
+
+
+def _by_name(broker: "Broker", call: Call, request: MetadataRequest, name: str) -> MetadataResponse.MetadataResponseTopic:
+    topic = broker.image.topic(name)
+    if topic is not None:
         return _known(broker, call, topic)
-    if not is_legal_topic_name(asked.name):
-        return _Topic(error_code=ErrorCode.INVALID_TOPIC_EXCEPTION, name=asked.name)
-    if topic is None and request.allow_auto_topic_creation and broker.config.bool("auto.create.topics.enable"):
-        _create(broker, asked.name)
-    return _Topic(error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name=asked.name, is_internal=asked.name in INTERNAL_TOPICS)
+    if not is_legal_topic_name(name):
+        return _Topic(error_code=ErrorCode.INVALID_TOPIC_EXCEPTION, name=name)
+    if request.allow_auto_topic_creation and broker.config.bool("auto.create.topics.enable"):
+        _create(broker, name)
+    return _Topic(error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name=name, is_internal=name in INTERNAL_TOPICS)
 
 
 def _create(broker: "Broker", name: str) -> None:

@@ -35,7 +35,7 @@ def _one(
     elif asked.current_leader_epoch >= 0 and asked.current_leader_epoch != replica.leader_epoch:
         fenced = asked.current_leader_epoch < replica.leader_epoch
         answer.error_code = ErrorCode.FENCED_LEADER_EPOCH if fenced else ErrorCode.UNKNOWN_LEADER_EPOCH
-    elif (end := replica.log.end_offset_for_epoch(asked.leader_epoch)) is not None:
+    elif asked.leader_epoch <= replica.leader_epoch and (end := replica.log.end_offset_for_epoch(asked.leader_epoch)) is not None:
         answer.leader_epoch, answer.end_offset = end.leader_epoch, end.end_offset
     return answer
 

@@ -1,7 +1,8 @@
 """Produce (key 0), versions 3 to 13.
 
-Batches stay closed: header, size, checksum and producer state are checked, the records inside are not (docs/compatibility.md). Left out until
-there are transactions: a transactional batch is refused. Versions 0 to 2 are advertised, as Kafka does for librdkafka (KAFKA-18659), and refused.
+Batches stay closed: header, size, checksum and producer state are checked, the records inside are not (docs/compatibility.md), with the
+exceptions in ``record_check``. Left out until there are transactions: a transactional batch is refused. Versions 0 to 2 are advertised, as
+Kafka does for librdkafka (KAFKA-18659), and refused.
 """
 
 from typing import TYPE_CHECKING
@@ -9,13 +10,20 @@ from typing import TYPE_CHECKING
 from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
 from holdwater.broker.partitions import HostedPartition
+from holdwater.broker.record_check import check_records
 from holdwater.broker.timers import Timer
 from holdwater.core.replica import LeaderReplica
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import ZERO_UUID
-from holdwater.kernel.ports import CorruptRecords, DiskFailure
+from holdwater.kernel.ports import BatchHeader, CorruptRecords, DiskFailure
 from holdwater.wire.messages import ProduceRequest, ProduceResponse
-from holdwater.wire.records import TRANSACTIONAL_FLAG, check_produced, parse_header
+from holdwater.wire.records import (
+    LOG_APPEND_TIME_FLAG,
+    TRANSACTIONAL_FLAG,
+    check_produced,
+    clear_append_time,
+    parse_header,
+)
 
 if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
@@ -92,7 +100,7 @@ def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
                 answer.error_code = broker.replicas.why_missing(topic.name, topic.topic_id, asked.index)
                 answer.base_offset = end = -1
             else:
-                end = _append(broker, partition, asked.records, acks, answer)
+                end = _append(broker, partition, asked.records, acks, request.transactional_id, answer)
             if answer.error_code:
                 failed = True
                 if answer.error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER:
@@ -114,7 +122,12 @@ def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
 
 
 def _append(
-    broker: "Broker", partition: HostedPartition, records: bytes | None, acks: int, answer: ProduceResponse.PartitionProduceResponse
+    broker: "Broker",
+    partition: HostedPartition,
+    records: bytes | None,
+    acks: int,
+    transactional_id: str | None,
+    answer: ProduceResponse.PartitionProduceResponse,
 ) -> int:
     """Append one batch and fill in the answer; returns the offset behind it."""
     answer.base_offset = -1
@@ -126,12 +139,7 @@ def _append(
         answer.error_code = partition.leadership_error()
         return -1
     try:
-        if not records:
-            raise CorruptRecords("a produce request without records", ErrorCode.INVALID_RECORD)
-        header = parse_header(records)
-        check_produced(records, header)
-        if header.attributes & TRANSACTIONAL_FLAG:
-            raise CorruptRecords("transactional batches are not taken", ErrorCode.INVALID_TXN_STATE)
+        records, header = _checked(partition, records, transactional_id)
         result = replica.append(records, header, acks, broker.wall_ms)
     except CorruptRecords as problem:
         answer.error_code = problem.error_code
@@ -150,6 +158,31 @@ def _append(
     if not result.duplicate:
         broker.replicas.leader_appended(partition, replica)
     return result.last_offset + 1
+
+
+def _checked(partition: HostedPartition, records: bytes | None, transactional_id: str | None) -> tuple[bytes, BatchHeader]:
+    """The one batch that a partition was sent, as it may be appended, and its header. Raises ``CorruptRecords`` with Kafka's error."""
+    if not records:
+        raise CorruptRecords("a produce request without records", ErrorCode.INVALID_RECORD)
+    try:
+        header = parse_header(records)
+    except CorruptRecords as problem:
+        if problem.error_code == ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT:  # Kafka's word for it since version 3 of this API
+            raise CorruptRecords(str(problem), ErrorCode.INVALID_RECORD) from None
+        raise
+    attributes = header.attributes
+    if attributes & TRANSACTIONAL_FLAG and transactional_id is None:
+        message = "a transactional batch in a request without a transactional id"
+        raise CorruptRecords(message, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+    check_produced(records, header)
+    if attributes & TRANSACTIONAL_FLAG:
+        raise CorruptRecords("transactional batches are not taken", ErrorCode.INVALID_TXN_STATE)
+    if partition.record_check is not None:
+        check_records(partition.record_check, records, header)
+    if attributes & LOG_APPEND_TIME_FLAG:  # only a broker may say so: it sets the flag anew where the topic asks for it
+        records = clear_append_time(records)
+        header = parse_header(records)
+    return records, header
 
 
 def _explain(

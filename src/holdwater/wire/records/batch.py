@@ -22,6 +22,8 @@ MINIMUM_LENGTH = HEADER_BYTES - LENGTH_OVERHEAD
 MAGIC_POSITION = 16
 
 COMPRESSION_MASK = 0x07
+HIGHEST_COMPRESSION = 4
+"""zstd; 5 to 7 have no meaning."""
 LOG_APPEND_TIME_FLAG = 0x08
 TRANSACTIONAL_FLAG = 0x10
 CONTROL_FLAG = 0x20
@@ -104,15 +106,17 @@ def check_produced(data: bytes, header: BatchHeader) -> None:
     """Check a batch that a producer sent as one partition's records, its CRC included; size limits and permissions are the caller's.
 
     Raises ``CorruptRecords`` with the error of Kafka's ``ProduceRequest`` and ``LogValidator``: exactly one batch, offsets from zero
-    without gaps, no control batch, an id that comes with a sequence, no transaction without an id.
+    without gaps, a known compression, no control batch, an id that comes with a sequence, no transaction without an id.
     """
     if LENGTH_OVERHEAD + header.batch_length != len(data):
         if LENGTH_OVERHEAD + header.batch_length > len(data):
             raise CorruptRecords(
-                f"the batch says {LENGTH_OVERHEAD + header.batch_length} bytes, {len(data)} came", ErrorCode.CORRUPT_MESSAGE
+                f"the batch says {LENGTH_OVERHEAD + header.batch_length} bytes, {len(data)} came", ErrorCode.INVALID_RECORD
             )
         raise CorruptRecords("a produce request carries exactly one record batch for each partition", ErrorCode.INVALID_RECORD)
     check_crc(data, 0, header)
+    if header.base_offset != 0:
+        raise CorruptRecords(f"a produced batch starts at offset 0, not {header.base_offset}", ErrorCode.INVALID_RECORD)
     count = header.record_count
     if count <= 0 or count != header.last_offset_delta + 1:
         raise CorruptRecords(
@@ -122,6 +126,8 @@ def check_produced(data: bytes, header: BatchHeader) -> None:
     attributes = header.attributes
     if attributes & CONTROL_FLAG:
         raise CorruptRecords("clients may not write control batches", ErrorCode.INVALID_RECORD)
+    if attributes & COMPRESSION_MASK > HIGHEST_COMPRESSION:  # stored, it would stop every consumer
+        raise CorruptRecords(f"there is no compression {attributes & COMPRESSION_MASK}", ErrorCode.INVALID_RECORD)
     if header.producer_id >= 0 and (header.base_sequence < 0 or header.producer_epoch < 0):
         raise CorruptRecords(
             f"producer id {header.producer_id} with producer epoch {header.producer_epoch} and base sequence {header.base_sequence}",
@@ -145,6 +151,14 @@ def stamp_batch(data: bytes, log_append_time_ms: int) -> bytes:
     stamped[35:43] = log_append_time_ms.to_bytes(8, "big", signed=True)
     _CRC.pack_into(stamped, 17, crc32c(bytes(stamped[HEAD_BYTES:])))
     return bytes(stamped)
+
+
+def clear_append_time(data: bytes) -> bytes:
+    """The batch without the LogAppendTime flag, which a producer has no business to set: its records keep their own times. CRC new."""
+    cleared = bytearray(data)
+    cleared[22] &= ~LOG_APPEND_TIME_FLAG & 0xFF
+    _CRC.pack_into(cleared, 17, crc32c(bytes(cleared[HEAD_BYTES:])))
+    return bytes(cleared)
 
 
 def last_sequence(header: BatchHeader) -> int:

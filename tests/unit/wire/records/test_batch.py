@@ -13,6 +13,7 @@ from holdwater.wire.records import (
     build_batch,
     check_crc,
     check_produced,
+    clear_append_time,
     end_transaction_batch,
     last_sequence,
     parse_header,
@@ -123,7 +124,9 @@ def patched(data: bytes, position: int, content: bytes) -> bytes:
     ("data", "code", "why"),
     [
         (build_batch(RECORDS) + b"x", 87, "exactly one"),
-        (build_batch(RECORDS)[:-1], 2, "bytes"),
+        (build_batch(RECORDS)[:-1], 87, "bytes"),
+        (build_batch(RECORDS, base_offset=5), 87, "starts at offset 0"),
+        *((patched(build_batch(RECORDS), 22, bytes([codec])), 87, f"no compression {codec}") for codec in (5, 6, 7)),
         (patched(build_batch(RECORDS), 57, struct.pack(">i", 2)), 87, "last offset delta"),
         (patched(build_batch(RECORDS), 57, struct.pack(">i", 0)), 87, "last offset delta"),
         (build_batch(RECORDS, producer_id=4, producer_epoch=0, base_sequence=-1), 87, "sequence"),
@@ -158,6 +161,12 @@ def test_stamp_batch_gives_every_record_the_append_time() -> None:
     check_crc(data, 0, header)
     assert header.max_timestamp == 77_000
     assert [record.timestamp_ms for record in read_records(data, 0, header)] == [77_000] * 3
+
+
+def test_clear_append_time_gives_the_records_their_own_times_back() -> None:
+    plain = build_batch(RECORDS)
+    assert clear_append_time(patched(plain, 22, bytes([0x08]))) == plain
+    assert clear_append_time(plain) == plain
 
 
 def test_sequences_wrap_to_zero() -> None:
