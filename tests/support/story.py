@@ -197,3 +197,22 @@ def view(
 ) -> PartitionView:
     """A partition of three replicas as a broker describes it."""
     return PartitionView(partition, leader, epoch, isr, elr, (1, 2, 3), hw)
+
+
+def a_killed_leader(*, pause_s: float = 2.0, controller: bool = False) -> Story:
+    """Ten writes a second before and after one kill at 10 s; the partition is silent from 10 s on for ``pause_s``."""
+    story = Story()
+    for second in range(10):
+        story.send(10, at_s=second)
+    story.event("kill", 10, broker=1, controller=controller, led=[0], replicated=[1])
+    story.event("probe", 10.1, what="kill", ok=True, broker=1)
+    story.event("condition", 11, name="leaders-elsewhere", ok=True, limit_s=30)
+    # One write waits through the whole pause.
+    story.send(1, at_s=10.0)
+    waiting = story.sends[0][-1]
+    waiting.done_ns = waiting.invoke_ns + int(pause_s * SECOND)
+    story.send(10, at_s=10.0 + pause_s + 0.5)
+    story.event("start", 14, broker=1)
+    story.event("condition", 16, name="isr-full", ok=True, limit_s=60)
+    story.event("phase", 40, name="final")
+    return story.log(list(range(111))).read_all()

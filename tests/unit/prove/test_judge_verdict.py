@@ -1,7 +1,7 @@
 """Pauses, bounds, causes, validity and the verdict, on hand-written histories."""
 
 import pytest
-from tests.support.story import ORIGIN, SECOND, Story, view
+from tests.support.story import ORIGIN, SECOND, Story, a_killed_leader, view
 
 from holdwater.prove.history.model import History, State
 from holdwater.prove.judge.bounds import failover
@@ -22,25 +22,6 @@ KAFKA = Settings(
     broker={"broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000"},
     producer={"enable.idempotence": "true", "acks": "all"},
 )
-
-
-def a_killed_leader(*, pause_s: float = 2.0, controller: bool = False) -> Story:
-    """Ten writes a second before and after one kill at 10 s; the partition is silent from 10 s on for ``pause_s``."""
-    story = Story()
-    for second in range(10):
-        story.send(10, at_s=second)
-    story.event("kill", 10, broker=1, controller=controller, led=[0], replicated=[1])
-    story.event("probe", 10.1, what="kill", ok=True, broker=1)
-    story.event("condition", 11, name="leaders-elsewhere", ok=True, limit_s=30)
-    # One write waits through the whole pause.
-    story.send(1, at_s=10.0)
-    waiting = story.sends[0][-1]
-    waiting.done_ns = waiting.invoke_ns + int(pause_s * SECOND)
-    story.send(10, at_s=10.0 + pause_s + 0.5)
-    story.event("start", 14, broker=1)
-    story.event("condition", 16, name="isr-full", ok=True, limit_s=60)
-    story.event("phase", 40, name="final")
-    return story.log(list(range(111))).read_all()
 
 
 def verdict_of(story: Story, settings: Settings = KAFKA, **plan: int) -> Judged:

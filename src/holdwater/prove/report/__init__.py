@@ -2,3 +2,10 @@
 
 Words: **held**, **broken**, **invalid**, **skipped**, and always "in this run": a run proves what happened, never what will.
 """
+
+from pathlib import Path
+
+
+def schema_file() -> Path:
+    """The JSON Schema of ``--format json``."""
+    return Path(__file__).with_name("schema.json")

@@ -67,17 +67,20 @@ def document(judgement: Judgement) -> dict[str, Any]:
 
 def summary(judged: Judged) -> str:
     """One line: what was acknowledged, what is in the log, and what is not known."""
-    counts = judged.counts
+    counts, logs = judged.counts, judged.history.log
     lost = judged.findings["lost-write"].count
-    parts = [f"{counts.ok:,} acknowledged, {counts.ok - lost:,} of them in the log"]
+    whole = bool(logs) and all(log.complete for log in logs.values()) and set(judged.history.sends.partition) <= logs.keys()
+    parts = [f"{counts.ok:,} acknowledged, {counts.ok - lost:,} of them in the log" if whole else f"{counts.ok:,} acknowledged"]
     if counts.unknown:
         inside, outside = counts.unknown_in_log, counts.unknown - counts.unknown_in_log
-        parts.append(f"{counts.unknown:,} unknown ({inside:,} in the log, {outside:,} not)")
+        parts.append(f"{counts.unknown:,} unknown" + (f" ({inside:,} in the log, {outside:,} not)" if whole else ""))
     if counts.fail:
         parts.append(f"{counts.fail:,} not sent")
     if counts.fire_and_forget:
         parts.append(f"{counts.fire_and_forget:,} sent with acks=0, which says nothing")
     parts.append(f"{counts.read:,} read")
+    if not whole:
+        parts.append("the log was not read to its end")
     return "; ".join(parts)
 
 
