@@ -140,6 +140,7 @@ class OpenedNode:
         self.directories.open()
         self._previous_epoch = self.directories.clean_broker_epoch
         self._metadata_log = self.directories.open_metadata_log(metadata_log_config(config), wall_ms())
+        self._snapshots = self.directories.snapshot_store()
         self._logs = DirectoryLogs(self.directories, rng.fork(), wall_ms)
 
     def load(self) -> Iterator[int]:
@@ -160,7 +161,7 @@ class OpenedNode:
         online = self.directories.online()
         return Stored(
             quorum_log=self._metadata_log,
-            snapshots=self.directories.snapshot_store(),
+            snapshots=self._snapshots,
             logs=self._logs,
             directory_ids=tuple(each.directory_id for each in online if each.takes_partitions),
             previous_broker_epoch=self._previous_epoch,
@@ -190,7 +191,7 @@ class OpenedNode:
 
         def make(rng: Rng, mono_ms: int, wall_ms: int) -> Quorum:
             directories = self.directories
-            return Quorum(quorum_config, self._metadata_log, directories.snapshot_store(), directories.vote_store(), rng, mono_ms, wall_ms)
+            return Quorum(quorum_config, self._metadata_log, self._snapshots, directories.vote_store(), rng, mono_ms, wall_ms)
 
         return make
 
