@@ -7,6 +7,7 @@ the coordinators') and writes ``src/holdwater/wire/schema/*.py`` and ``src/holdw
 versions, tags, defaults), never the sentences beside them. The grammar of a table is in ``holdwater/wire/schema/__init__.py``.
 """
 
+import hashlib
 import json
 import re
 import sys
@@ -87,9 +88,15 @@ def release_of(jars: Path) -> str:
 
 def render_table(table: str, messages: dict[str, Definition], release: str) -> str:
     """The Python module that holds one table."""
-    blocks = "\n\n".join("\n".join(_message_lines(messages[name])) for name in sorted(messages, key=lambda name: _order(messages[name])))
-    head = f'"""{TITLES[table]}: facts of Apache Kafka {release}, written by tools/import_messages.py."""'
-    return f'{head}\n\nTABLE = """\\\n{blocks}\n"""\n'
+    names = sorted(messages, key=lambda name: _order(messages[name]))
+    return render_module(table, "\n\n".join("\n".join(_message_lines(messages[name])) for name in names), release)
+
+
+def render_module(table: str, entries: str, release: str) -> str:
+    """A table's module from its entries; the checksum tells a table that somebody edited from one that the importer wrote."""
+    checksum = hashlib.sha256(entries.encode()).hexdigest()[:16]
+    head = f"{TITLES[table]}.\n\nFacts of Apache Kafka {release}, written by tools/import_messages.py. Checksum {checksum}.\n"
+    return f'"""{head}"""\n\nTABLE = """\\\n{entries}\n"""\n'
 
 
 def _order(definition: Definition) -> tuple[int, int, str]:
@@ -169,6 +176,18 @@ def render_all(jars: Path) -> dict[Path, str]:
     release = release_of(jars)
     tables = read_definitions(jars)
     files = {SCHEMA / f"{table}.py": render_table(table, messages, release) for table, messages in tables.items()}
+    files[STUB] = render_stub([text for _, text in sorted(files.items())])
+    return files
+
+
+def render_again() -> dict[Path, str]:
+    """Every generated file as it must be if the committed tables hold what the importer wrote; needs no jars."""
+    files: dict[Path, str] = {}
+    for table in TITLES:
+        path = SCHEMA / f"{table}.py"
+        head, _, body = path.read_text().partition('TABLE = """\\\n')
+        release = re.search(r"Apache Kafka (\S+),", head)
+        files[path] = render_module(table, body.removesuffix('\n"""\n'), release[1] if release else "?")
     files[STUB] = render_stub([text for _, text in sorted(files.items())])
     return files
 

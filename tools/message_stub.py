@@ -6,6 +6,7 @@ _HEAD = '''\
 """Kafka's messages as classes: one per message, all versions in it. Written by tools/import_messages.py; do not edit.
 
 Constructors take fields by position or keyword, in this order, with the schema's defaults. Struct classes are attributes of their message.
+A struct in a tagged field that the protocol does not call nullable is None while it is not on the wire (Kafka fills one with defaults).
 """
 
 # ruff: noqa

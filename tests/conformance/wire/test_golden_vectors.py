@@ -15,7 +15,8 @@ from holdwater.wire import messages
 from holdwater.wire.codec import decode, encode, encode_segments
 from holdwater.wire.codec.classes import Message, Struct
 from holdwater.wire.codec.frames import API_TABLE, request_header_version, response_header_version
-from holdwater.wire.codec.layout import Field, message_names
+from holdwater.wire.codec.layout import Field, message_layout, message_names
+from holdwater.wire.coordinator_records import decode_key, decode_value, encode_key, encode_value
 from holdwater.wire.metadata_records import decode_record, encode_record
 
 MESSAGES = 278
@@ -70,8 +71,26 @@ def test_bytes_and_values_are_kafkas(name: str) -> None:
         assert encode(message, version) == raw, where
         assert b"".join(encode_segments(message, version)) == raw, where
         if "frame" in line:
-            assert encode_record(message, version).hex() == line["frame"], where
-            assert decode_record(bytes.fromhex(line["frame"])) == message, where
+            _check_frame(message, version, bytes.fromhex(line["frame"]), where)
+
+
+def _check_frame(message: Message, version: int, frame: bytes, where: str) -> None:
+    """The message as it stands in a log, with what Kafka puts before it."""
+    table = message.LAYOUT.table
+    if message.KIND == "metadata":
+        assert encode_record(message, version) == frame, where
+        assert decode_record(frame) == message, where
+    elif message.KIND == "coordinator-key":
+        assert encode_key(message) == frame, where
+        assert decode_key(table, frame) == message, where
+    else:
+        assert encode_value(message, version) == frame, where
+        assert decode_value(table, message.API_KEY, frame) == message, where
+
+
+def test_every_log_record_has_its_framing() -> None:
+    framed = {_our_name(line["message"]) for line in _lines()[1] if "frame" in line}
+    assert framed == {name for name in message_names() if message_layout(name).table in ("metadata", "group", "transaction", "share")}
 
 
 @pytest.mark.parametrize("name", message_names())

@@ -1,4 +1,7 @@
-"""Control records, embedded client data, small files: facts of Apache Kafka 4.4.0, written by tools/import_messages.py."""
+"""Control records, embedded client data, small files.
+
+Facts of Apache Kafka 4.4.0, written by tools/import_messages.py. Checksum 5cfb52a2b42339b6.
+"""
 
 TABLE = """\
 AbortedTxn data - 0 none

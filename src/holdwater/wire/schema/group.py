@@ -1,4 +1,7 @@
-"""Records of the group coordinator (__consumer_offsets): facts of Apache Kafka 4.4.0, written by tools/import_messages.py."""
+"""Records of the group coordinator (__consumer_offsets).
+
+Facts of Apache Kafka 4.4.0, written by tools/import_messages.py. Checksum 6d6aeccab02821da.
+"""
 
 TABLE = """\
 LegacyOffsetCommitKey coordinator-key 0 0 none

@@ -1,4 +1,7 @@
-"""Records of the metadata log (__cluster_metadata): facts of Apache Kafka 4.4.0, written by tools/import_messages.py."""
+"""Records of the metadata log (__cluster_metadata).
+
+Facts of Apache Kafka 4.4.0, written by tools/import_messages.py. Checksum 643d9bcb24281491.
+"""
 
 TABLE = """\
 RegisterBrokerRecord metadata 0 0-4 0+

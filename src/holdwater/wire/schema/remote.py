@@ -1,4 +1,7 @@
-"""Records of the remote log metadata topic (__remote_log_metadata): facts of Apache Kafka 4.4.0, written by tools/import_messages.py."""
+"""Records of the remote log metadata topic (__remote_log_metadata).
+
+Facts of Apache Kafka 4.4.0, written by tools/import_messages.py. Checksum 18551c0f0612c370.
+"""
 
 TABLE = """\
 RemoteLogSegmentMetadataRecord metadata 0 0 0+

@@ -1,4 +1,7 @@
-"""Requests, responses and their headers: facts of Apache Kafka 4.4.0, written by tools/import_messages.py."""
+"""Requests, responses and their headers.
+
+Facts of Apache Kafka 4.4.0, written by tools/import_messages.py. Checksum b8e22a7c66b9e0f7.
+"""
 
 TABLE = """\
 ProduceRequest request 0 3-13 9+ broker

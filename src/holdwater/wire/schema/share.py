@@ -1,4 +1,7 @@
-"""Records of the share coordinator (__share_group_state): facts of Apache Kafka 4.4.0, written by tools/import_messages.py."""
+"""Records of the share coordinator (__share_group_state).
+
+Facts of Apache Kafka 4.4.0, written by tools/import_messages.py. Checksum 7ce9b31713e6ab49.
+"""
 
 TABLE = """\
 ShareSnapshotKey coordinator-key 0 0 none

@@ -1,4 +1,7 @@
-"""Records of the transaction coordinator (__transaction_state): facts of Apache Kafka 4.4.0, written by tools/import_messages.py."""
+"""Records of the transaction coordinator (__transaction_state).
+
+Facts of Apache Kafka 4.4.0, written by tools/import_messages.py. Checksum 30c2811e6af47e62.
+"""
 
 TABLE = """\
 TransactionLogKey coordinator-key 0 0 none

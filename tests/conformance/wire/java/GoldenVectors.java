@@ -17,6 +17,7 @@ import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
+import org.apache.kafka.common.protocol.MessageUtil;
 import org.apache.kafka.common.protocol.ObjectSerializationCache;
 import org.apache.kafka.common.protocol.types.BoundField;
 import org.apache.kafka.common.protocol.types.Field;
@@ -112,9 +113,15 @@ public final class GoldenVectors {
         return buffer.array();
     }
 
-    /** For records of the metadata log: the value with Kafka's framing. */
+    /** For records of the metadata log and of the coordinators' logs: the key or value with Kafka's framing. */
     private static String frame(Class<?> type, Message message, short version) {
-        if (!type.getName().startsWith("org.apache.kafka.common.metadata.")) return "";
+        String name = type.getName();
+        if (name.startsWith("org.apache.kafka.coordinator.")) {
+            byte[] framed = name.endsWith("Key") ? MessageUtil.toCoordinatorTypePrefixedBytes((ApiMessage) message)
+                : MessageUtil.toVersionPrefixedBytes(version, message);
+            return ",\"frame\":\"" + HexFormat.of().formatHex(framed) + "\"";
+        }
+        if (!name.startsWith("org.apache.kafka.common.metadata.")) return "";
         ApiMessageAndVersion record = new ApiMessageAndVersion((ApiMessage) message, version);
         ObjectSerializationCache cache = new ObjectSerializationCache();
         ByteBuffer buffer = ByteBuffer.allocate(MetadataRecordSerde.INSTANCE.recordSize(record, cache));
