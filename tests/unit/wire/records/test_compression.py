@@ -37,7 +37,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize(("codec", "stream"), FOREIGN)
+@pytest.mark.parametrize(("codec", "stream"), FOREIGN, ids=map(str, range(len(FOREIGN))))
 def test_streams_of_other_writers_are_read(codec: int, stream: bytes) -> None:
     assert decompress(codec, stream, len(TEXT)) == TEXT
 
@@ -49,7 +49,7 @@ def test_what_was_compressed_comes_back_and_twice_the_same(codec: int, content: 
     assert compress(codec, content) == compress(codec, content)
 
 
-@pytest.mark.parametrize(("codec", "stream"), FOREIGN)
+@pytest.mark.parametrize(("codec", "stream"), FOREIGN, ids=map(str, range(len(FOREIGN))))
 def test_the_limit_is_exact(codec: int, stream: bytes) -> None:
     with pytest.raises(CorruptRecords, match="limit") as caught:
         decompress(codec, stream, len(TEXT) - 1)
@@ -70,7 +70,7 @@ def test_a_snappy_block_that_lies_about_its_size_is_refused() -> None:
         decompress(Compression.SNAPPY, b"\xff\xff\xff\xff\x0f" + b"\x00" * 10, 1 << 20)
 
 
-@pytest.mark.parametrize(("codec", "stream"), FOREIGN)
+@pytest.mark.parametrize(("codec", "stream"), FOREIGN, ids=map(str, range(len(FOREIGN))))
 def test_truncated_and_damaged_streams_are_refused(codec: int, stream: bytes) -> None:
     for cut in (1, 3, len(stream) // 2, len(stream) - 1):
         try:
