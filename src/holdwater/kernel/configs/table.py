@@ -147,12 +147,12 @@ group.streams.topology.description.plugin.class	class	~		static	none	A Java clas
 holdwater.authentication.timeout.ms	int	10000	1..	static	later	A connection that has not authenticated after this long is closed
 holdwater.durable.acks	boolean	false		cluster	later	Acknowledge a write only when it is synced to disk, on leader and followers
 holdwater.elect.last.known.leader	boolean	true		static	acts	Whether the last leader of a partition with no eligible replica left may lead again, marked as an unclean election; Apache Kafka always lets it
-holdwater.max.record.expansion	int	10	1..	static	later	How many times max.message.bytes a compressed batch may unpack to
+holdwater.max.record.expansion	int	10	1..	static	acts	How many times max.message.bytes a compressed batch may unpack to
 holdwater.max.request.elements	int	20000	1..	static	later	Most structures in one client request; a larger one closes the connection
 holdwater.max.unauthenticated.request.elements	int	1000	1..	static	later	The same before a connection has authenticated
 holdwater.quick.failover.ms	int	300	0..	static	acts	How long a broker counts as alive after its connection to the controller has dropped, unless it sends a heartbeat
 holdwater.quick.start.ms	int	100	0..	static	acts	A voter that has never seen a leader waits at most this long, at random, before it stands for election
-holdwater.record.validation	string	header	one:header,records	static	later	header checks batches by their header and checksum; records opens each batch as Apache Kafka does
+holdwater.record.validation	string	header	one:header,records	static	acts	header checks batches by their header and checksum; records opens each batch as Apache Kafka does
 initial.broker.registration.timeout.ms	int	60000		static	later	How long a broker tries to register before it gives up
 inter.broker.listener.name	string	~		static	acts	The listener on which brokers talk to each other
 internal.metadata.delete.delay.millis	long	60000		static	none	How long removed files of the metadata log stay on disk
@@ -210,7 +210,7 @@ max.connection.creation.rate	int	2000<2147483647	0..	cluster	later	New connectio
 max.connections	int	12000<2147483647	0..	cluster	acts	Connections that the broker accepts at once
 max.connections.per.ip	int	6000<2147483647	0..	cluster	later	Connections that the broker accepts at once from one address
 max.connections.per.ip.overrides	string			cluster	later	The same for particular addresses
-max.decompressed.message.bytes	int	67108864<2147483639	1..2147483639	cluster	later	Most bytes that one compressed batch may unpack to
+max.decompressed.message.bytes	int	67108864<2147483639	1..2147483639	cluster	acts	Most bytes that one compressed batch may unpack to
 max.incremental.fetch.session.cache.slots	int	1000	0..	static	acts	Incremental fetch sessions that the broker keeps
 max.request.partition.size.limit	int	2000	1..	static	acts	Most partitions in one response of DescribeTopicPartitions
 message.max.bytes	int	1048588	0..	cluster	acts	Largest batch that a producer may send
@@ -429,7 +429,7 @@ leader.replication.throttled.replicas	list		throttled	topic	later	Replicas whose
 local.retention.bytes	long	-2	-2..	topic log.local.retention.bytes	none	Bytes kept locally of a tiered topic
 local.retention.ms	long	-2	-2..	topic log.local.retention.ms	none	Time kept locally of a tiered topic
 max.compaction.lag.ms	long	9223372036854775807	1..	topic log.cleaner.max.compaction.lag.ms	acts	Longest time that a record may stay uncompacted
-max.decompressed.message.bytes	int	67108864<2147483639	1..2147483639	topic max.decompressed.message.bytes	later	Most bytes that one compressed batch may unpack to
+max.decompressed.message.bytes	int	67108864<2147483639	1..2147483639	topic max.decompressed.message.bytes	acts	Most bytes that one compressed batch may unpack to
 max.message.bytes	int	1048588	0..	topic message.max.bytes	acts	Largest batch that a producer may send
 message.timestamp.after.max.ms	long	3600000	0..	topic log.message.timestamp.after.max.ms	acts	How far in the future a record's timestamp may lie
 message.timestamp.before.max.ms	long	9223372036854775807	0..	topic log.message.timestamp.before.max.ms	acts	How far in the past a record's timestamp may lie
