@@ -149,6 +149,14 @@ class ApacheCluster:
 
     def open(self) -> None:
         """Format and start all nodes, and wait until each says that it has started."""
+        self.format()
+        for node in self.nodes:
+            self.start(node)
+        for node in self.nodes:
+            self.wait_started(node)
+
+    def format(self) -> None:
+        """Write the nodes' configurations and format their directories."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ports, controller_ports = free_ports(len(self.nodes)), free_ports(len(self.nodes))
         (self.folder / "plan.json").write_text(json.dumps({"ports": ports, "controllers": controller_ports}))
@@ -161,10 +169,6 @@ class ApacheCluster:
             said, _ = process.communicate(timeout=60)
             if process.returncode != 0:
                 raise RuntimeError(f"formatting failed: {said.decode(errors='replace')[-2000:]}")
-        for node in self.nodes:
-            self.start(node)
-        for node in self.nodes:
-            self.wait_started(node)
 
     def _write_properties(self, node: int, ports: list[int], controller_ports: list[int]) -> None:
         count = len(self.nodes)
