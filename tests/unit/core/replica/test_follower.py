@@ -1,0 +1,81 @@
+"""A follower becomes, and stays, a prefix of its leader's log."""
+
+import pytest
+
+from holdwater.core.replica import FollowerReplica
+from holdwater.kernel.ports import CorruptRecords
+from holdwater.storage.log import PartitionLog
+from tests.support.logs import append, batch, fill, new_log, raw, values
+
+
+def follower(log: PartitionLog, high_watermark: int = 0) -> FollowerReplica:
+    return FollowerReplica(log=log, leader_id=1, leader_epoch=3, partition_epoch=0, high_watermark=high_watermark)
+
+
+def leaders_log(*epochs: tuple[int, int]) -> PartitionLog:
+    """A log of one-record batches: (leader epoch, records) each."""
+    log = new_log()
+    for epoch, count in epochs:
+        log.assign_epoch(epoch)
+        fill(log, *([1] * count), epoch=epoch)
+    return log
+
+
+def test_what_the_leader_sends_is_stored_to_the_byte() -> None:
+    source = leaders_log((0, 3), (2, 2))
+    replica = follower(new_log())
+    assert replica.append(raw(source), 4, 0, 1000) == 5
+    assert raw(replica.log) == raw(source)
+    assert replica.high_watermark == 4
+
+
+def test_the_high_watermark_never_passes_the_own_end_nor_falls() -> None:
+    source = leaders_log((0, 3))
+    replica = follower(new_log())
+    replica.append(raw(source), 99, 0, 1000)
+    assert replica.high_watermark == 3
+    replica.append(b"", 1, 0, 1000)
+    assert replica.high_watermark == 3
+
+
+def test_bytes_that_do_not_continue_the_log_are_refused() -> None:
+    source = leaders_log((0, 2))
+    replica = follower(source)
+    with pytest.raises(CorruptRecords):
+        replica.append(batch("x"), 2, 0, 1000)
+    assert values(replica.log) == values(leaders_log((0, 2)))
+
+
+@pytest.mark.parametrize(
+    ("own", "diverging_epoch", "leader_end", "expected_end"),
+    [
+        pytest.param([(0, 3), (1, 2)], 1, 4, 4, id="the same epoch, the leader has less of it"),
+        pytest.param([(0, 3), (1, 2)], 1, 9, 5, id="the same epoch, the leader has more of it: nothing to cut"),
+        pytest.param([(0, 3), (2, 2)], 1, 4, 3, id="an epoch this log does not know: to the end of the one before (KIP-279)"),
+        pytest.param([(0, 5)], 0, 3, 3, id="uncommitted records of an old leader"),
+    ],
+)
+def test_the_log_is_cut_where_histories_part(own: list[tuple[int, int]], diverging_epoch: int, leader_end: int, expected_end: int) -> None:
+    replica = follower(leaders_log(*own), high_watermark=2)
+    assert replica.truncate_after_divergence(diverging_epoch, leader_end) == expected_end
+    assert replica.high_watermark == 2
+
+
+def test_an_unclean_election_may_cut_below_the_high_watermark_and_then_it_follows() -> None:
+    replica = follower(leaders_log((0, 5)), high_watermark=5)
+    assert replica.truncate_after_divergence(0, 2) == 2
+    assert replica.high_watermark == 2
+
+
+def test_a_leader_that_has_moved_on_is_followed_from_its_start() -> None:
+    replica = follower(leaders_log((0, 2)), high_watermark=2)
+    replica.restart_at(40)
+    assert (replica.log.log_start_offset, replica.log.log_end_offset, replica.high_watermark) == (40, 40, 40)
+
+
+def test_the_leaders_log_start_is_taken_over_below_the_high_watermark_only() -> None:
+    log = new_log()
+    append(log, batch("a", "b", "c"))
+    replica = follower(log, high_watermark=3)
+    replica.append(b"", 3, 2, 1000)
+    assert log.log_start_offset == 2
