@@ -8,8 +8,13 @@ from pathlib import Path
 from holdwater.kernel.configs.keys import Key, broker_keys, group_keys, topic_keys
 
 ROOT = Path(__file__).parents[2]
+CLUSTER = ("kernel", "storage", "core", "broker", "node", "cluster")
+"""Where a key can act on a broker; the tools speak of keys of clients and of other clusters."""
 SOURCE = "\n".join(
-    path.read_text() for path in sorted((ROOT / "src/holdwater").rglob("*.py")) if path.name != "table.py" or path.parent.name != "configs"
+    path.read_text()
+    for folder in CLUSTER
+    for path in sorted((ROOT / "src/holdwater" / folder).rglob("*.py"))
+    if path.name != "table.py" or path.parent.name != "configs"
 )
 
 
