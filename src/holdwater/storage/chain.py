@@ -53,6 +53,10 @@ class SegmentChain:
             self._remove(len(self.segments) - 1)
         self.active = self.segments[-1]
 
+    def has_below(self, offset: int) -> bool:
+        """Whether ``remove_below`` would remove any."""
+        return len(self.segments) > 1 and self._bases[1] <= offset
+
     def remove_below(self, offset: int) -> bool:
         """Remove the segments that end at or below ``offset``, the first first; whether there were any."""
         before = len(self.segments)

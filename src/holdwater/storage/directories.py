@@ -145,8 +145,7 @@ class LogDirectories:
         self._adopt(directory, partition, log)
 
     def _adopt(self, directory: LogDirectory, partition: TopicPartition, log: PartitionLog) -> None:
-        directory.logs[partition] = log
-        log.before_cut = lambda offset: directory.lower_recovery_point(partition, offset)
+        self._attach(directory, partition, log)
         if log.damage is None:
             self.logs[partition] = log
         else:
@@ -158,6 +157,11 @@ class LogDirectories:
         if log.damage is not None:
             log.truncate_to(log.damage.offset)
         self.logs[partition] = log
+
+    def _attach(self, directory: LogDirectory, partition: TopicPartition, log: PartitionLog) -> None:
+        directory.logs[partition] = log
+        log.before_cut = lambda offset: directory.lower_recovery_point(partition, offset)
+        log.before_removal = lambda offset: directory.raise_log_start(partition, offset)
 
     # The metadata quorum's part
 
@@ -185,8 +189,7 @@ class LogDirectories:
                 f"the metadata log is damaged: {log.damage.path}, position {log.damage.position}: {log.damage.reason}; remove this voter from "
                 f"the quorum, move {path} away, format the directory with a new directory id, and add the voter again"
             )
-        directory.logs[METADATA_PARTITION] = log
-        log.before_cut = lambda offset: directory.lower_recovery_point(METADATA_PARTITION, offset)
+        self._attach(directory, METADATA_PARTITION, log)
         self.metadata_log = log
         return log
 

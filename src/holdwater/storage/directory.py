@@ -155,6 +155,12 @@ class LogDirectory:
         if stored.get(partition, 0) > offset:
             self._store(RECOVERY_POINT_FILE, {**stored, partition: offset})
 
+    def raise_log_start(self, partition: TopicPartition, offset: int) -> None:
+        """Store a higher log start before the segments below it go."""
+        stored = self._stored[LOG_START_FILE]
+        if stored.get(partition, 0) < offset:
+            self._store(LOG_START_FILE, {**stored, partition: offset})
+
     def forget_checkpoints(self, partition: TopicPartition) -> None:
         """Take a partition out of every file."""
         for name in _CHECKPOINT_FILES:

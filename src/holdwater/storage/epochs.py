@@ -16,7 +16,7 @@ from holdwater.storage.segment import sync_path
 class LeaderEpochs:
     """Entries of (leader epoch, start offset) in memory and in the file."""
 
-    __slots__ = ("_disk", "_epochs", "_path", "_starts", "_unsynced")
+    __slots__ = ("_deferred", "_disk", "_epochs", "_path", "_starts", "_unsynced")
 
     def __init__(self, disk: Disk, directory: str) -> None:
         self._disk = disk
@@ -24,6 +24,7 @@ class LeaderEpochs:
         self._epochs: list[int] = []
         self._starts: list[int] = []
         self._unsynced = False
+        self._deferred = False
 
     def load(self) -> bool:
         """Read the file; an absent one is empty. Returns whether it could be trusted: a damaged one leaves the cache empty."""
@@ -41,6 +42,12 @@ class LeaderEpochs:
             return False
         self._epochs, self._starts = epochs, starts
         return True
+
+    def copy(self) -> "LeaderEpochs":
+        """What the cache says now, to ask later; never to be changed."""
+        copied = LeaderEpochs(self._disk, "")
+        copied._epochs, copied._starts = list(self._epochs), list(self._starts)
+        return copied
 
     @property
     def latest(self) -> int:
@@ -83,6 +90,24 @@ class LeaderEpochs:
         del self._starts[:keep]
         self._write()
 
+    def defer(self) -> None:
+        """Leave the file alone until ``store``: half of what recovery finds must not be taken for all of it after another crash."""
+        self._deferred = True
+
+    def store(self) -> None:
+        """End ``defer`` and write the file."""
+        self._deferred = False
+        self._write()
+
+    def keep_file(self) -> None:
+        """End ``defer`` and leave the file as it was until the next change."""
+        self._deferred = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file is behind."""
+        return self._unsynced
+
     def clear(self) -> None:
         """Forget everything."""
         if self._epochs:
@@ -114,5 +139,7 @@ class LeaderEpochs:
 
     def _write(self) -> None:
         self._unsynced = True
+        if self._deferred:
+            return
         content = format_pairs([(str(epoch), start) for epoch, start in zip(self._epochs, self._starts, strict=True)])
         self._disk.replace_file(self._path, content.encode("ascii"), durable=False)

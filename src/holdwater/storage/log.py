@@ -4,7 +4,8 @@ Invariants, besides those of ``kernel.ports.Log``:
 - segments are contiguous and rising; all but the last (the active one) never change; ``log_start_offset`` lies in the first one or after it;
 - what a failed append left behind is cut away before anything else is written, or the log refuses every later append;
 - ``synced_end_offset`` never passes what the files, their directory entries and the leader-epoch file hold durably; before a cut lowers it,
-  ``before_cut`` has stored the lower value, so that a recovery point on disk never speaks of bytes that came later (INVARIANTS R12).
+  ``before_cut`` has stored the lower value, so that a recovery point on disk never speaks of bytes that came later (INVARIANTS R12). Before
+  segments below the log start go, ``before_removal`` has stored the log start: some may come back after a power loss, and not all (R14).
 
 Not in here: the high watermark, who may append, when to sync. ``recovery`` builds a ``PartitionLog``; ``PartitionLog.create`` makes a new one.
 """
@@ -76,6 +77,8 @@ class PartitionLog:
         self.events: list[LogEvent] = []
         self.before_cut: Callable[[int], None] | None = None
         """Called with the new synced end offset before the log is cut below the old one; must store it durably."""
+        self.before_removal: Callable[[int], None] | None = None
+        """Called with the log start offset before segments below it are removed; must store it durably."""
         self._disk = disk
         self._chain = SegmentChain(segments)
         self._active = segments[-1]
@@ -405,11 +408,16 @@ class PartitionLog:
             self._epochs.drop_from(offset)
             self._latest_epoch = self._epochs.latest
             return
-        self._prepare_cut(min(offset, self._end))
+        offset = min(offset, self._end)
+        offset = self._chain.since(offset)[0].batch_boundary(offset)
+        self._prepare_cut(offset)
         self._chain.remove_from(offset)
         self._active = self._chain.active
-        self._end = self._active.truncate_to(min(offset, self._end))
-        self._after_cut()
+        self._end = self._active.truncate_to(offset)
+        if self._end < self._start:
+            self.truncate_fully_and_start_at(self._start)  # the start lay inside the batch that went
+        else:
+            self._after_cut()
 
     def truncate_fully_and_start_at(self, offset: int) -> None:
         """Remove everything; the log starts and ends at ``offset``."""
@@ -418,6 +426,8 @@ class PartitionLog:
         self._chain.replace_all(self._active)
         self._start = self._end = offset
         self._epochs.clear()
+        self._producer_files.remove_all()
+        self._producers = Producers(offset)
         self._after_cut()
 
     def _prepare_cut(self, offset: int) -> None:
@@ -459,6 +469,8 @@ class PartitionLog:
             return
         invariant(offset <= self._end, f"{self.path} ends at offset {self._end}, its start cannot move to {offset}")
         self._start = offset
+        if self.before_removal is not None and self._chain.has_below(offset):
+            self.before_removal(offset)
         if self._chain.remove_below(offset):
             self._unsynced_segments = [one for one in self._unsynced_segments if one in self._chain.segments]
             self._directory_changed = True

@@ -50,6 +50,11 @@ class ProducerFiles:
         for stale in [one for one in self._offsets if one < offset]:
             self._remove(stale)
 
+    def remove_all(self) -> None:
+        """Remove every snapshot."""
+        for stale in list(self._offsets):
+            self._remove(stale)
+
     def _remove(self, offset: int) -> None:
         self._disk.remove_file(self._path(offset))
         self._offsets.remove(offset)

@@ -1,8 +1,9 @@
 """Opening a partition's log: after a clean stop in a few reads, after a crash by scanning, in slices that the caller schedules.
 
-What a crash leaves is an intact prefix and possibly a torn tail. The scan starts with the segment that holds the recovery point, since
-everything below it was synced, and checks what can go wrong with a batch: its CRC, its offset (the next one), its leader epoch (never falling;
-below the recovery point the very one of the leader-epoch file). These cover the 21 head bytes that the CRC leaves out (INVARIANTS R13).
+What a crash leaves is an intact prefix and possibly a torn tail. The scan starts with the segment that holds the last record below the
+recovery point, since everything before it was synced, and checks what can go wrong with a batch: its CRC, its offset (the next one), its
+leader epoch (never falling; below the recovery point the very one of the leader-epoch file). These cover the 21 head bytes that the CRC
+leaves out (INVARIANTS R13).
 
 At the first batch that fails, one of two things happens. Bytes that were never synced and hold nothing committed that is known of are a torn
 tail: cut away, with a ``LogEvent``. But when the place lies below the recovery point, or below the high watermark with intact batches after
@@ -99,6 +100,8 @@ class _Loading:
         self.last_epoch = -1
         """Leader epoch of the last batch checked."""
         self.epochs = LeaderEpochs(disk, path)
+        self.stored_epochs = self.epochs
+        """As the file had them; ``epochs`` follows the batches."""
         self.producers = Producers()
         self.producer_files = ProducerFiles(disk, path)
 
@@ -107,8 +110,12 @@ class _Loading:
     def run(self) -> Slices:
         names = self._tidy(self.disk.list_directory(self.path))
         self.producer_files = ProducerFiles(self.disk, self.path, names)
-        bases = sorted(entry[0] for entry in map(parse_segment_file, names) if entry is not None and entry[1] == LOG_SUFFIX)
+        bases = self._drop_below_start(
+            sorted(entry[0] for entry in map(parse_segment_file, names) if entry is not None and entry[1] == LOG_SUFFIX)
+        )
         self.epochs_trusted = self.epochs.load()
+        self.stored_epochs = self.epochs.copy()
+        self.epochs.defer()
         if not self.epochs_trusted:
             self._event("epochs-rebuilt", 0, "leader-epoch-checkpoint was damaged: it is rebuilt from all batches")
         if not bases:
@@ -141,6 +148,8 @@ class _Loading:
         """The log, once ``run`` is through."""
         start = self.checkpoints.log_start_offset
         if not self.segments:
+            self.epochs.clear()
+            self.producer_files.remove_all()
             log = PartitionLog.create(self.disk, self.path, self.config, self.wall_ms, start_offset=start)
             return self._hand_over(log)
         self.producers.end_offset = self.end
@@ -167,11 +176,15 @@ class _Loading:
     def _hand_over(self, log: PartitionLog) -> PartitionLog:
         recovery_point, start, high_watermark = self.checkpoints
         log.events = self.events
-        if self.damage is None and log.log_end_offset < recovery_point:
+        if self.damage is None and max(log.log_end_offset, start) < recovery_point:
             path = f"{self.path}/{segment_file(log.log_end_offset, LOG_SUFFIX)}"
             reason = f"the log ends at offset {log.log_end_offset}, but everything below {recovery_point} had been synced"
             self.damage = Damage(path, 0, log.log_end_offset, reason)
         log.damage = self.damage
+        if log.damage is None and (self.epochs.changed or not self.epochs_trusted):
+            self.epochs.store()
+        else:
+            self.epochs.keep_file()  # what is damaged stays as it was found
         log.damaged_segments = self.damaged_segments
         if log.damage is None and log.log_end_offset < start:
             self._event("restarted", start, f"the log ended at offset {log.log_end_offset}, below its start {start}: it starts over there")
@@ -198,6 +211,14 @@ class _Loading:
                 kept.append(name)
         return kept
 
+    def _drop_below_start(self, bases: list[int]) -> list[int]:
+        """Remove again the segments that lie below the log start: a power loss may bring some of them back, with gaps between."""
+        start = self.checkpoints.log_start_offset
+        dropped = [base for base, following in pairwise(bases) if following <= start]
+        for base in dropped:
+            Segment(self.disk, self.path, base, self.config, self.wall_ms, fresh=True).remove()
+        return [base for base in bases if base not in dropped]
+
     def _segment(self, base_offset: int, *, fresh: bool) -> Segment:
         segment = Segment(self.disk, self.path, base_offset, self.config, self.wall_ms, fresh=fresh)
         segment.size = segment.file.size
@@ -205,10 +226,14 @@ class _Loading:
         return segment
 
     def _scan_from(self, bases: list[int]) -> int:
-        """Index of the first segment to scan: the one that holds the recovery point."""
+        """Index of the first segment to scan: the one that was active when the recovery point was stored.
+
+        That is the one with the last synced record. A segment that starts at the recovery point came later, and the indexes of the one
+        before it may not have been synced yet.
+        """
         if not self.epochs_trusted:
             return 0
-        return max([index for index, base in enumerate(bases) if base <= self.checkpoints.recovery_point], default=0)
+        return max([index for index, base in enumerate(bases) if base < self.checkpoints.recovery_point], default=0)
 
     def _event(self, kind: str, offset: int, detail: str) -> None:
         self.events.append(LogEvent(kind, self.path, offset, detail))
@@ -255,13 +280,11 @@ class _Loading:
 
     def _load_producers(self, end_offset: int) -> Slices:
         """The producers' state at ``end_offset``, the end of ``self.segments``: from the newest snapshot, and the batches after it."""
-        if not self.segments:
-            self.producers = Producers(end_offset)
-            return
-        self.producers = self.producer_files.load(self.segments[0].base_offset, end_offset)
+        first = self.segments[0].base_offset if self.segments else end_offset
+        self.producers = self.producer_files.load(first, end_offset)
         self.producers.expire(self.wall_ms, self.config.producer_id_expiration_ms)
         bounds = [segment.base_offset for segment in self.segments[1:]] + [end_offset]
-        for segment, segment_end in zip(self.segments, bounds, strict=True):
+        for segment, segment_end in zip(self.segments, bounds, strict=bool(self.segments)):
             if segment_end <= self.producers.end_offset:
                 continue
             for data, at, header in segment.batches_from(max(self.producers.end_offset, segment.base_offset)):
@@ -330,8 +353,8 @@ class _Loading:
         epoch = header.partition_leader_epoch
         if epoch < 0:
             return
-        known = self.epochs.epoch_at(base)
-        if self.epochs_trusted and 0 <= known != epoch and base < self.checkpoints.recovery_point:
+        known = self.stored_epochs.epoch_at(base)
+        if 0 <= known != epoch and base < self.checkpoints.recovery_point:
             raise _BadBatch(f"a batch has leader epoch {epoch}, the leader-epoch file says {known}")
         if epoch < self.last_epoch:
             raise _BadBatch(f"a batch has leader epoch {epoch} after records of leader epoch {self.last_epoch}")
@@ -360,11 +383,12 @@ class _Loading:
         """The log is intact up to ``self.end``, and something else follows in ``segment``: cut a torn tail, keep damage."""
         path = segment.path(LOG_SUFFIX)
         position = segment.size
-        recovery_point, _, high_watermark = self.checkpoints
+        recovery_point, start, high_watermark = self.checkpoints
+        at = max(self.end, start)  # what lies below the log start is nobody's loss
         after = [self._segment(base, fresh=True) for base in later]
         in_log = segment in self.segments
         continues = any(one.size >= HEADER_BYTES for one in after) or (not in_log and file_bytes >= HEADER_BYTES)
-        if not continues and self.end < high_watermark:
+        if not continues and at < high_watermark:
             continues = yield from self._finds_batch(segment.file, position, file_bytes)
         if self.end < recovery_point or (continues and self.end < high_watermark):
             why = (

@@ -206,6 +206,11 @@ class Segment:
             position += at
         return None
 
+    def batch_boundary(self, offset: int) -> int:
+        """Where the batch that holds ``offset`` begins; ``offset`` itself when none does."""
+        found = self.find(offset, _PEEK_BYTES)
+        return min(offset, _peek(found[1], 0)[0]) if found is not None else offset
+
     def truncate_to(self, offset: int) -> int:
         """Cut from the batch that holds ``offset`` on; returns the offset at which the segment now ends."""
         found = self.find(offset, _PEEK_BYTES)

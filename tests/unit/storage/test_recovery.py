@@ -237,7 +237,9 @@ def test_damage_in_an_earlier_segment_keeps_the_later_ones() -> None:
     fill(log, *[1] * 9, epoch=2)
     second = log._chain.segments[1].path(".log")
     disk.damage(second, 8, 1)  # its length
-    before = {name: disk.read_file(f"{DIRECTORY}/{name}") for name in disk.list_directory(DIRECTORY) if name.endswith(".log")}
+    fill(log, 1, epoch=3)
+    kept = (".log", "leader-epoch-checkpoint")
+    before = {name: disk.read_file(f"{DIRECTORY}/{name}") for name in disk.list_directory(DIRECTORY) if name.endswith(kept)}
     again = reopen(disk, high_watermark=9, segment_bytes=200)
     assert again.damage is not None
     assert again.damage.offset == 2
