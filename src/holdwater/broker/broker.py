@@ -279,6 +279,7 @@ class Broker:
         if not self._takes_part:
             if not self.lifecycle.is_registered_in(image):
                 return
+            self.lifecycle.take_epoch(image)
             self._takes_part = True
             changes = changes_between(EMPTY_IMAGE, image)
         self.replicas.react(image, changes)

@@ -12,7 +12,7 @@ from holdwater.broker.partitions import HostedPartition
 from holdwater.broker.timers import Timer
 from holdwater.core.replica import LeaderReplica
 from holdwater.kernel.errors import ErrorCode
-from holdwater.kernel.ports import AbortedTransaction, EpochEnd
+from holdwater.kernel.ports import AbortedTransaction, EpochEnd, Log
 
 READ_COMMITTED = 1
 
@@ -158,10 +158,7 @@ def look(item: FetchItem, isolation: int, max_bytes: int, *, at_least_one: bool)
     offset = item.fetch_offset
     end = log.log_end_offset
     if item.last_fetched_epoch >= 0:
-        shared = log.end_offset_for_epoch(item.last_fetched_epoch)
-        if shared is None:
-            result.error_code = ErrorCode.OFFSET_OUT_OF_RANGE
-            return result
+        shared = end_of_epoch(log, item.last_fetched_epoch)
         if shared.leader_epoch < item.last_fetched_epoch or shared.end_offset < offset:
             result.diverging = shared
             return result
@@ -177,6 +174,15 @@ def look(item: FetchItem, isolation: int, max_bytes: int, *, at_least_one: bool)
         if isolation == READ_COMMITTED and result.records:
             result.aborted = log.aborted_transactions(offset, upper)
     return result
+
+
+def end_of_epoch(log: Log, leader_epoch: int) -> EpochEnd:
+    """Where this log's history and that of a log whose last leader epoch is ``leader_epoch`` part.
+
+    An epoch before all that this log knows ended where it starts: its records are removed, or there never were any, as when a leader of an
+    empty partition followed another (KIP-101; Kafka's leader epoch cache answers the same).
+    """
+    return log.end_offset_for_epoch(leader_epoch) or EpochEnd(leader_epoch, log.log_start_offset)
 
 
 class SessionCache:

@@ -292,6 +292,8 @@ class Fetcher:
     def _compare_starts(self, followed: Followed, leader_start: int) -> bool:
         if followed.replica.log.log_end_offset < leader_start:
             followed.replica.restart_at(leader_start)
+        else:  # both ends lie within the leader's log, so nothing here explains its refusal: not again at once
+            followed.paused_until_ms = self._broker.mono_ms + self._backoff_ms
         return True
 
     def _positioned(self, followed: Followed, key: tuple[bytes, int]) -> None:

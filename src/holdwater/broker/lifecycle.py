@@ -63,6 +63,13 @@ class Lifecycle:
         broker = image.brokers.get(self._broker.node_id)
         return broker is not None and broker.incarnation_id == self._incarnation_id
 
+    def take_epoch(self, image: MetadataImage) -> None:
+        """Take the broker epoch from metadata in which this process is registered.
+
+        They may be here before the registration is answered, and a follower that fetches without its broker epoch can join no ISR.
+        """
+        self.broker_epoch = max(self.broker_epoch, image.brokers[self._broker.node_id].broker_epoch)
+
     def image_changed(self, image: MetadataImage) -> None:
         """Being unfenced is what the committed metadata say, not an answer."""
         broker = image.brokers.get(self._broker.node_id)

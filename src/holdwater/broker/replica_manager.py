@@ -6,7 +6,7 @@ partition, create, lead, follow, stop or delete, with no fixed replica set in mi
 
 from typing import TYPE_CHECKING, Protocol
 
-from holdwater.broker.fetch_context import FetchContext
+from holdwater.broker.fetch_context import FetchContext, end_of_epoch
 from holdwater.broker.partitions import HostedPartition
 from holdwater.broker.record_check import record_check
 from holdwater.core.metadata.changes import ImageChanges
@@ -140,8 +140,8 @@ class ReplicaManager:
         if offset > log.log_end_offset or offset < log.log_start_offset:
             return
         if last_fetched_epoch >= 0:
-            shared = log.end_offset_for_epoch(last_fetched_epoch)
-            if shared is None or shared.leader_epoch < last_fetched_epoch or shared.end_offset < offset:
+            shared = end_of_epoch(log, last_fetched_epoch)
+            if shared.leader_epoch < last_fetched_epoch or shared.end_offset < offset:
                 return  # it will be told to cut its log first
         outside = replica.follower_fetched(broker_id, offset, log_start, broker_epoch, self.broker.mono_ms)
         if outside:

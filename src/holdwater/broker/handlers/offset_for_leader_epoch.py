@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
+from holdwater.broker.fetch_context import end_of_epoch
 from holdwater.core.replica import LeaderReplica
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse
@@ -35,7 +36,8 @@ def _one(
     elif asked.current_leader_epoch >= 0 and asked.current_leader_epoch != replica.leader_epoch:
         fenced = asked.current_leader_epoch < replica.leader_epoch
         answer.error_code = ErrorCode.FENCED_LEADER_EPOCH if fenced else ErrorCode.UNKNOWN_LEADER_EPOCH
-    elif asked.leader_epoch <= replica.leader_epoch and (end := replica.log.end_offset_for_epoch(asked.leader_epoch)) is not None:
+    elif 0 <= asked.leader_epoch <= replica.leader_epoch:
+        end = end_of_epoch(replica.log, asked.leader_epoch)
         answer.leader_epoch, answer.end_offset = end.leader_epoch, end.end_offset
     return answer
 
