@@ -179,7 +179,7 @@ log.cleanup.policy	list	delete	members:compact,delete	cluster	acts	What happens 
 log.dir	list	/tmp/kafka-logs	members: nonempty	static	acts	The log directory, when log.dirs says nothing
 log.dir.failure.timeout.ms	long	30000	1..	static	later	A broker that cannot tell the controller about a failed directory stops after this long
 log.dirs	list	~	members: nonempty	static	acts	Directories that hold partitions
-log.flush.interval.messages	long	9223372036854775807	1..	cluster	acts	Sync a log after so many records
+log.flush.interval.messages	long	9223372036854775807	1..	cluster	later	Sync a log after so many records
 log.flush.interval.ms	long	~		cluster	later	Sync a log after records have waited this long
 log.flush.offset.checkpoint.interval.ms	int	60000	0..	static	later	How often the recovery points are written down
 log.flush.scheduler.interval.ms	long	9223372036854775807		static	later	How often logs are looked at for syncing
@@ -294,7 +294,7 @@ replica.socket.receive.buffer.bytes	int	65536		static	none	Receive buffer of a f
 replica.socket.timeout.ms	int	30000		static	acts	How long a follower's request may take
 replication.quota.window.num	int	11	1..	static	later	Samples kept for replication throttles
 replication.quota.window.size.seconds	int	1	1..	static	later	Length of each of those samples
-request.timeout.ms	int	30000		static	acts	How long a request between brokers may take
+request.timeout.ms	int	30000		static	later	How long a request between brokers may take
 sasl.client.callback.handler.class	class	~		static	none	A Java class that answers SASL questions on outgoing connections
 sasl.enabled.mechanisms	list	GSSAPI	members:	broker	later	SASL mechanisms that clients may use
 sasl.jaas.config	password	~		broker	later	Credentials for SASL, in JAAS syntax
