@@ -43,7 +43,8 @@ class FollowerReplica:
         """The leader's log ends ``epoch``, the largest one both may share, at ``end_offset``: cut back to the common history.
 
         Returns the new log end offset. When this log knows no such epoch, the largest smaller one decides, and the next fetch asks again
-        (KIP-279's iteration); when it knows none at all, the leader's end is the only evidence.
+        (KIP-279's iteration); when it knows none at all, the leader's end is the only evidence. Even when no record goes, an epoch that was
+        begun here and has none must be forgotten, or the next fetch would name it again, and be told the same, for ever.
         """
         own = self.log.end_offset_for_epoch(epoch)
         if own is None:
@@ -52,8 +53,7 @@ class FollowerReplica:
             target = min(end_offset, own.end_offset)
         else:
             target = own.end_offset
-        if target < self.log.log_end_offset:
-            self.log.truncate_to(max(target, self.log.log_start_offset))
+        self.log.truncate_to(max(min(target, self.log.log_end_offset), self.log.log_start_offset))
         self.high_watermark = min(self.high_watermark, self.log.log_end_offset)
         return self.log.log_end_offset
 
