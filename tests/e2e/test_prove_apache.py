@@ -3,23 +3,12 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.apache_kafka import REPOSITORY, ApacheCluster, require_apache_kafka
+from tests.support.apache_kafka import REPOSITORY, ApacheCluster
 
 pytestmark = [pytest.mark.java, pytest.mark.xdist_group("apache-kafka")]
-
-# Shorter than stock, so that the run fits into a test; the bounds follow, since they are computed from what the brokers tell.
-QUICKER = {"broker.session.timeout.ms": "4000", "broker.heartbeat.interval.ms": "1000"}
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheCluster]:
-    require_apache_kafka()
-    with ApacheCluster(tmp_path_factory.mktemp("apache") / "kafka", settings=QUICKER) as cluster:
-        yield cluster
 
 
 def holdwater(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -28,12 +17,17 @@ def holdwater(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_killed_leader_loses_nothing(cluster: ApacheCluster, tmp_path: Path) -> None:
+def test_a_killed_leader_loses_nothing(apache_kafka: ApacheCluster, tmp_path: Path) -> None:
     command = f"{sys.executable} -m tests.support.apache_kafka"
     evidence = tmp_path / "evidence"
     done = holdwater(
-        *("prove", "leader-election", "--bootstrap-server", cluster.bootstrap(), "--format", "json", "--seed", "42"),
-        *("--kill-command", f"{command} kill {cluster.folder} {{id}}", "--start-command", f"{command} start {cluster.folder} {{id}}"),
+        *("prove", "leader-election", "--bootstrap-server", apache_kafka.bootstrap(), "--format", "json", "--seed", "42"),
+        *(
+            "--kill-command",
+            f"{command} kill {apache_kafka.folder} {{id}}",
+            "--start-command",
+            f"{command} start {apache_kafka.folder} {{id}}",
+        ),
         *(
             "--steady",
             "4",

@@ -192,7 +192,8 @@ def _perform_all(arguments: argparse.Namespace) -> int:
     scenarios = [_build(name, arguments, CATALOGUE) for name in arguments.scenario]
     seed = arguments.seed if arguments.seed is not None else secrets.randbits(32)
     _check_clients(scenarios)
-    outcomes = [_perform_one(scenario, seed, arguments) for scenario in scenarios]
+    commands = _commands(arguments, scenarios)
+    outcomes = [_perform_one(scenario, seed, arguments, commands) for scenario in scenarios]
     reports = [outcome.report for outcome in outcomes]
     _show(reports, [outcome.evidence_hash for outcome in outcomes], arguments)
     return exit_code([report["verdict"] for report in reports])
@@ -271,7 +272,7 @@ def _check_clients(scenarios: list[Any]) -> None:
             raise UsageError(f"librdkafka refuses a client setting: {error.args[0].str()}", "correct it in -X key=value") from error
 
 
-def _perform_one(scenario: Any, seed: int, arguments: argparse.Namespace) -> Any:
+def _perform_one(scenario: Any, seed: int, arguments: argparse.Namespace, commands: Any) -> Any:
     from holdwater.cli.live import progress_for
     from holdwater.prove.evidence import Evidence
     from holdwater.prove.perform import Request, perform
@@ -281,12 +282,15 @@ def _perform_one(scenario: Any, seed: int, arguments: argparse.Namespace) -> Any
     if arguments.evidence and len(arguments.scenario) > 1:
         folder = folder / scenario.name
     evidence = Evidence(folder)
-    target = _target(arguments, evidence)
-    with progress_for(scenario.title, seed, folder) as progress:
-        try:
-            return perform(Request(scenario, target, evidence, seed, _argv(arguments, scenario.name), arguments.topic), progress)
-        finally:
-            target.close()
+    try:
+        with progress_for(scenario.title, seed, folder) as progress:
+            target = _target(arguments, commands, evidence)
+            try:
+                return perform(Request(scenario, target, evidence, seed, _argv(arguments, scenario.name), arguments.topic), progress)
+            finally:
+                target.close()
+    finally:
+        evidence.close()
 
 
 def _argv(arguments: argparse.Namespace, scenario: str) -> list[str]:
@@ -302,24 +306,35 @@ def _argv(arguments: argparse.Namespace, scenario: str) -> list[str]:
     return given if given[:1] == ["prove"] else ["prove", scenario]
 
 
-def _target(arguments: argparse.Namespace, evidence: Any) -> Any:
+def _commands(arguments: argparse.Namespace, scenarios: list[Any]) -> Any:
+    """How brokers of somebody else's cluster are handled, checked before anything is started; ``None`` for a cluster of our own."""
     from holdwater.prove.errors import UsageError
 
-    commands = {"start": arguments.start_command, "kill": arguments.kill_command, "terminate": arguments.stop_command}
-    given = {verb: command for verb, command in commands.items() if command}
-    if arguments.bootstrap_server:
-        from holdwater.prove.targets.command import Commands, CommandTarget
-        from holdwater.rpc.calls import parse_bootstrap
+    by_verb = {"start": arguments.start_command, "kill": arguments.kill_command, "terminate": arguments.stop_command}
+    given = {verb: command for verb, command in by_verb.items() if command}
+    if not arguments.bootstrap_server:
+        if given or arguments.pid_file_pattern:
+            raise UsageError("commands for brokers make sense with --bootstrap-server only", "name the cluster with -b, or leave them out")
+        return None
+    from holdwater.prove.perform import require_abilities
+    from holdwater.prove.targets.command import Commands
+    from holdwater.rpc.calls import parse_bootstrap
 
-        try:
-            parse_bootstrap(arguments.bootstrap_server)
-        except ValueError as error:
-            raise UsageError(f"--bootstrap-server: {error}", "write host:port, or several with commas") from error
-        return CommandTarget(arguments.bootstrap_server, Commands(given, arguments.pid_file_pattern or ""), log_folder=evidence.logs)
-    if given or arguments.pid_file_pattern:
-        raise UsageError(
-            "commands for brokers make sense with --bootstrap-server only", "name the cluster with -b, or leave the commands out"
-        )
+    try:
+        parse_bootstrap(arguments.bootstrap_server)
+    except ValueError as error:
+        raise UsageError(f"--bootstrap-server: {error}", "write host:port, or several with commas") from error
+    commands = Commands(given, arguments.pid_file_pattern or "").checked()
+    for scenario in scenarios:
+        require_abilities(scenario, commands.abilities())
+    return commands
+
+
+def _target(arguments: argparse.Namespace, commands: Any, evidence: Any) -> Any:
+    if commands is not None:
+        from holdwater.prove.targets.command import CommandTarget
+
+        return CommandTarget(arguments.bootstrap_server, commands, log_folder=evidence.logs)
     from holdwater.prove.targets.own import OwnCluster
 
     target = OwnCluster(arguments.brokers, arguments.config, log=evidence.logs / "up.log")

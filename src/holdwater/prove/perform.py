@@ -41,15 +41,20 @@ class Outcome:
     evidence_hash: str
 
 
-def perform(request: Request, progress: Progress) -> Outcome:
-    """Run, judge and report. ``UsageError`` when it could not begin; a run that broke off is reported as invalid, also after Ctrl-C."""
-    scenario, target, evidence = request.scenario, request.target, request.evidence
-    missing = scenario.needs - target.abilities()
+def require_abilities(scenario: Scenario, abilities: frozenset[str]) -> None:
+    """Raises ``UsageError`` when the target cannot do what the scenario needs."""
+    missing = scenario.needs - abilities
     if missing:
         raise UsageError(
             f"{scenario.name} must be able to {' and '.join(sorted(missing))} a broker of the target",
             "name the commands: --kill-command, --start-command (or --pid-file-pattern for signals)",
         )
+
+
+def perform(request: Request, progress: Progress) -> Outcome:
+    """Run, judge and report. ``UsageError`` when it could not begin; a run that broke off is reported as invalid, also after Ctrl-C."""
+    scenario, target, evidence = request.scenario, request.target, request.evidence
+    require_abilities(scenario, target.abilities())
     run_id = mix(request.seed, 0, time.time_ns() & 0xFFFFFFFF)
     topic = request.topic or f"holdwater-{scenario.name}-{run_id:016x}"[:60]
     session = Session(scenario, target, evidence, topic, run_id, request.seed)

@@ -12,6 +12,8 @@ from holdwater.prove.target import KILL, PAUSE, RESUME, START, TERMINATE
 
 _COMMAND_LIMIT_S = 60.0
 _START_LOOK_S = 2.0
+_FLAGS = {TERMINATE: "stop"}
+"""Where a flag has another word than the verb."""
 _SIGNALS = {KILL: signal.SIGKILL, TERMINATE: signal.SIGTERM, PAUSE: signal.SIGSTOP, RESUME: signal.SIGCONT}
 
 
@@ -31,6 +33,10 @@ class Commands:
             raise UsageError(f"--pid-file-pattern '{self.pid_file}' has no {{id}} in it", "write {id} where the broker id goes")
         return self
 
+    def abilities(self) -> frozenset[str]:
+        """What can be done to a broker: by its command, or by a signal where there is a pid file."""
+        return frozenset(self.by_verb) | (frozenset(_SIGNALS) if self.pid_file else frozenset[str]())
+
 
 class CommandTarget:
     """Brokers handled by commands; where there is a pid file instead, signals go to that process. Starting always takes a command."""
@@ -48,8 +54,7 @@ class CommandTarget:
         return self._bootstrap
 
     def abilities(self) -> frozenset[str]:
-        by_signal = frozenset(_SIGNALS) if self._commands.pid_file else frozenset[str]()
-        return frozenset(self._commands.by_verb) | by_signal
+        return self._commands.abilities()
 
     def start(self, broker: int) -> None:
         """Run the start command. It may stay in the foreground; one that fails at once is noticed."""
@@ -95,7 +100,7 @@ class CommandTarget:
     def _command(self, verb: str, broker: int) -> str:
         command = self._commands.by_verb.get(verb)
         if command is None:
-            raise RunFailed(f"there is no way to {verb} broker {broker}", f"name a command with --{verb}-command")
+            raise RunFailed(f"there is no way to {verb} broker {broker}", f"name a command with --{_FLAGS.get(verb, verb)}-command")
         return command.replace("{id}", str(broker))
 
     def _end(self, verb: str, broker: int) -> None:

@@ -1,0 +1,190 @@
+"""The verifiable consumer: says which partitions it was given, what it consumed, and what it committed, in JSON lines.
+
+It joins a group where the cluster has a group coordinator. Where the brokers serve no group requests it takes all partitions of the topic by
+assignment instead, and commits nothing; it says so on standard error.
+"""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from holdwater.prove.errors import UsageError
+from holdwater.prove.verifiable.lines import Lines, Stop, text_of
+from holdwater.rpc import RpcError
+from holdwater.rpc.calls import connect_to_any, describe_topic, parse_bootstrap
+from holdwater.wire import messages
+
+POLL_S = 0.1
+_BATCH = 500
+_TOPIC_LIMIT_S = 30.0
+ASSIGNORS = {
+    "org.apache.kafka.clients.consumer.RangeAssignor": "range",
+    "org.apache.kafka.clients.consumer.RoundRobinAssignor": "roundrobin",
+    "org.apache.kafka.clients.consumer.CooperativeStickyAssignor": "cooperative-sticky",
+}
+"""Java's classes by librdkafka's names; librdkafka has no counterpart of the eager StickyAssignor."""
+RESET_POLICIES = {"earliest": "earliest", "latest": "latest", "none": "error"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerOptions:
+    """What Kafka's flags say; -1 stands for no limit, as there."""
+
+    topic: str
+    bootstrap_server: str
+    group_id: str
+    group_protocol: str = "classic"
+    group_remote_assignor: str | None = None
+    group_instance_id: str | None = None
+    max_messages: int = -1
+    session_timeout_ms: int | None = None
+    verbose: bool = False
+    autocommit: bool = False
+    reset_policy: str = "earliest"
+    assignment_strategy: str = "org.apache.kafka.clients.consumer.RangeAssignor"
+    properties: dict[str, str] = field(default_factory=dict[str, str])
+
+    def config(self) -> dict[str, Any]:
+        """librdkafka's settings for the flags; those of the file come first and are overridden."""
+        classic = self.group_protocol == "classic"
+        if self.reset_policy not in RESET_POLICIES:
+            raise UsageError(f"'{self.reset_policy}' is no reset policy", f"one of {', '.join(RESET_POLICIES)}")
+        if classic and self.assignment_strategy not in ASSIGNORS:
+            raise UsageError(f"librdkafka has no assignor for '{self.assignment_strategy}'", f"one of {', '.join(ASSIGNORS)}")
+        if self.session_timeout_ms is not None and not classic:
+            raise UsageError("--session-timeout is no setting of the consumer group protocol", "set it on the brokers, or leave it out")
+        optional = {
+            "group.instance.id": self.group_instance_id,
+            "session.timeout.ms": self.session_timeout_ms,
+            "group.remote.assignor": None if classic else self.group_remote_assignor,
+            "partition.assignment.strategy": ASSIGNORS[self.assignment_strategy] if classic else None,
+        }
+        return {
+            "client.id": "holdwater-verifiable-consumer",
+            **self.properties,
+            "bootstrap.servers": self.bootstrap_server,
+            "group.id": self.group_id,
+            "group.protocol": self.group_protocol,
+            "enable.auto.commit": self.autocommit,
+            "auto.offset.reset": RESET_POLICIES[self.reset_policy],
+            **{key: value for key, value in optional.items() if value is not None},
+        }
+
+
+class VerifiableConsumer:
+    """One run of the consumer."""
+
+    def __init__(self, options: ConsumerOptions, lines: Lines) -> None:
+        self._options = options
+        self._lines = lines
+        self._consumed = 0
+        self._grouped = True
+        try:
+            self._consumer = Consumer(options.config())
+        except KafkaException as error:
+            raise UsageError(f"librdkafka refuses a setting: {error.args[0].str()}", "correct it in the --command-config file") from error
+
+    def run(self, stop: Stop) -> int:
+        """Consume until the wanted number or a signal; returns the exit code. Raises ``UsageError`` when no broker answers."""
+        partitions = self._without_groups()
+        self._lines.say("startup_complete")
+        if partitions is None:
+            self._consumer.subscribe([self._options.topic], on_assign=self._assigned, on_revoke=self._revoked)
+        else:
+            self._grouped = False
+            self._consumer.assign([TopicPartition(self._options.topic, partition, self._start()) for partition in partitions])
+            self._tell("partitions_assigned", [(self._options.topic, partition) for partition in partitions])
+        while not stop and not self._finished():
+            self._poll()
+        if stop:
+            self._lines.say("shutdown_requested")
+        if partitions is not None:
+            self._tell("partitions_revoked", [(self._options.topic, partition) for partition in partitions])
+        self._consumer.close()
+        self._lines.say("shutdown_complete")
+        if not stop:
+            self._lines.say("shutdown_requested")  # Kafka's tool says it last when it ends by itself: its exit hook runs then
+        return stop.exit_code
+
+    def _start(self) -> int:
+        """Where to begin without a group: there is no committed offset to go on from."""
+        from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
+
+        return OFFSET_END if self._options.reset_policy == "latest" else OFFSET_BEGINNING
+
+    def _without_groups(self) -> list[int] | None:
+        """All partitions of the topic when the cluster has no group coordinator; ``None`` when it has one."""
+        try:
+            with connect_to_any(parse_bootstrap(self._options.bootstrap_server)) as connection:
+                if connection.supports(messages.JoinGroupRequest):
+                    return None
+                print(
+                    "holdwater verifiable-consumer: the brokers serve no groups; all partitions are assigned, nothing is committed",
+                    file=sys.stderr,
+                )
+                return self._partitions(connection)
+        except (RpcError, ValueError) as error:
+            raise UsageError(f"no broker answers at {self._options.bootstrap_server}: {error}", "check --bootstrap-server") from error
+
+    def _partitions(self, connection: Any) -> list[int]:
+        deadline = time.monotonic() + _TOPIC_LIMIT_S
+        while (topic := describe_topic(connection, self._options.topic)) is None:
+            if time.monotonic() > deadline:
+                raise UsageError(f"there is no topic {self._options.topic}", "create it, or check --topic")
+            time.sleep(0.1)
+        return [state.partition for state in topic.partitions]
+
+    def _finished(self) -> bool:
+        return 0 <= self._options.max_messages <= self._consumed
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._tell("partitions_assigned", sorted((one.topic, one.partition) for one in partitions))
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._tell("partitions_revoked", sorted((one.topic, one.partition) for one in partitions))
+
+    def _tell(self, name: str, partitions: list[tuple[str, int]]) -> None:
+        self._lines.say(name, partitions=[{"topic": topic, "partition": partition} for topic, partition in partitions])
+
+    def _poll(self) -> None:
+        first = self._consumer.poll(POLL_S)
+        if first is None:
+            return
+        taken: list[Message] = []
+        for message in [first, *self._consumer.consume(_BATCH, 0)]:
+            if message.error() is None and not self._finished():
+                taken.append(message)
+                self._consumed += 1
+        if taken:
+            self._report(taken)
+
+    def _report(self, taken: list[Message]) -> None:
+        by_partition: dict[tuple[str, int], list[int]] = {}
+        for message in taken:
+            topic, partition, offset = message.topic(), message.partition(), message.offset()
+            if topic is None or partition is None or offset is None:
+                continue
+            by_partition.setdefault((topic, partition), []).append(offset)
+            if self._options.verbose:
+                content = {"key": text_of(message.key()), "value": text_of(message.value())}
+                self._lines.say("record_data", **content, topic=topic, partition=partition, offset=offset)
+        summaries = [
+            {"topic": topic, "partition": partition, "count": len(offsets), "minOffset": min(offsets), "maxOffset": max(offsets)}
+            for (topic, partition), offsets in by_partition.items()
+        ]
+        self._lines.say("records_consumed", count=len(taken), partitions=summaries)
+        if self._grouped and not self._options.autocommit:
+            self._commit({place: max(offsets) + 1 for place, offsets in by_partition.items()})
+
+    def _commit(self, ends: dict[tuple[str, int], int]) -> None:
+        offsets = [{"topic": topic, "partition": partition, "offset": end} for (topic, partition), end in ends.items()]
+        wanted = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
+        try:
+            self._consumer.commit(offsets=wanted, asynchronous=False)
+        except KafkaException as error:
+            self._lines.say("offsets_committed", offsets=offsets, error=error.args[0].str(), success=False)
+            return
+        self._lines.say("offsets_committed", offsets=offsets, success=True)

@@ -1,0 +1,17 @@
+"""Fixtures that several folders share. A real Apache Kafka is started once per test process, and only when a test asks for it."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.support.apache_kafka import ApacheCluster, require_apache_kafka
+
+# Shorter than stock, so that a killed broker fits into a test; prove's bounds follow, since they are computed from what the brokers tell.
+QUICKER = {"broker.session.timeout.ms": "4000", "broker.heartbeat.interval.ms": "1000"}
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheCluster]:
+    """Three nodes of Apache Kafka; mark tests that use it ``java`` and group them ``apache-kafka``, so that one process runs them all."""
+    require_apache_kafka()
+    with ApacheCluster(tmp_path_factory.mktemp("apache") / "kafka", settings=QUICKER) as cluster:
+        yield cluster
