@@ -34,7 +34,7 @@ from holdwater.storage.facts import Damage, LogEvent
 from holdwater.storage.producer_files import ProducerFiles
 from holdwater.storage.producers import Producers, replay, take_in
 from holdwater.storage.segment import Segment
-from holdwater.storage.sync import SyncJob
+from holdwater.storage.sync import SyncJob, Unsynced
 from holdwater.wire.records import (
     CONTROL_FLAG,
     HEAD_BYTES,
@@ -88,10 +88,7 @@ class PartitionLog:
         self._start = log_start_offset
         self._end = log_end_offset
         self._synced = synced_end_offset
-        self._unsynced_segments = [one for one, following in pairwise(segments) if following.base_offset > synced_end_offset]
-        self._directory_changed = True
-        self._directory_new = True
-        self._new_files: list[str] = []
+        self._unsynced = Unsynced([one for one, following in pairwise(segments) if following.base_offset > synced_end_offset])
         self._cut_count = 0
         self._failure: DiskFailure | None = None
         self._latest_epoch = epochs.latest
@@ -117,14 +114,13 @@ class PartitionLog:
 
     def mark_durable(self) -> None:
         """Note that all of it is on disk durably, as after a clean stop."""
-        self._directory_changed = self._directory_new = False
+        self._unsynced.settle()
         self._synced = self._end
-        self._unsynced_segments = []
         self._epochs.begin_sync()
 
     def sync_with(self, path: str) -> None:
         """Let the next sync make another file of the directory durable too, before the recovery point moves."""
-        self._new_files.append(path)
+        self._unsynced.paths.append(path)
 
     def configure(self, config: LogConfig) -> None:
         """Replace the settings; segments already written stay as they are."""
@@ -314,10 +310,10 @@ class PartitionLog:
         self._producer_files.write(self._producers)
         segment = Segment(self._disk, self.path, base_offset, self.config, wall_ms, fresh=True)
         segment.file  # noqa: B018 - creates the file
-        self._unsynced_segments.append(previous)
+        self._unsynced.segments.append(previous)
         self._chain.add(segment)
         self._active = segment
-        self._directory_changed = True
+        self._unsynced.directory_changed = True
         return segment
 
     # Read
@@ -369,12 +365,12 @@ class PartitionLog:
         return self._producers
 
     def last_stable_offset(self, high_watermark: int) -> int:
-        """First offset of the earliest open transaction, at most ``high_watermark``."""
+        """First offset of the earliest open transaction, at least the log start and at most ``high_watermark``."""
         producers = self._producers
         if not producers.open and not producers.completed:
             return high_watermark
         first = producers.first_unstable_offset(high_watermark)
-        return high_watermark if first is None or first > high_watermark else first
+        return high_watermark if first is None else min(max(first, self._start), high_watermark)
 
     def open_transaction(self, producer_id: int) -> int:
         """First offset of the producer's open transaction, or -1."""
@@ -441,9 +437,8 @@ class PartitionLog:
             self._synced = offset
 
     def _after_cut(self) -> None:
-        self._unsynced_segments = [one for one in self._unsynced_segments if one in self._chain.segments and one is not self._active]
+        self._unsynced.keep(self._chain.segments, self._active)
         self._synced = min(self._synced, self._end)
-        self._directory_changed = True
         self._failure = None
         self.damage = None
         self._epochs.drop_from(self._end)
@@ -472,8 +467,7 @@ class PartitionLog:
         if self.before_removal is not None and self._chain.has_below(offset):
             self.before_removal(offset)
         if self._chain.remove_below(offset):
-            self._unsynced_segments = [one for one in self._unsynced_segments if one in self._chain.segments]
-            self._directory_changed = True
+            self._unsynced.keep(self._chain.segments, self._active)
         self._producer_files.remove_below(self._chain.first_offset)
         self._epochs.start_at(offset)
 
@@ -490,19 +484,8 @@ class PartitionLog:
 
         Between them the log may be used and cut, not closed.
         """
-        rolled = list(self._unsynced_segments)
-        new_files, self._new_files = self._new_files, []
-        epochs = self._epochs if self._epochs.begin_sync() else None
-        directory_changed = self._directory_changed or epochs is not None or bool(new_files)
         job = SyncJob(self._disk, self.path, self._end, self._cut_count)
-        if self._end > self._synced or directory_changed:
-            job.files = [segment.file for segment in [*rolled, self._active]]
-        job.rolled = rolled
-        job.paths = new_files
-        job.epochs = epochs
-        job.directory_changed = directory_changed
-        job.directory_new = self._directory_new
-        self._directory_changed = self._directory_new = False
+        self._unsynced.fill(job, self._active, self._epochs, has_records=self._end > self._synced)
         self._chain.hold_open()
         return job
 
@@ -511,7 +494,7 @@ class PartitionLog:
         self._chain.let_close()
         if job.cut_count == self._cut_count:  # else what was synced may be gone, and what is there now came later
             self._synced = max(self._synced, job.end_offset)
-        self._unsynced_segments = [one for one in self._unsynced_segments if one not in job.rolled]
+        self._unsynced.segments = [one for one in self._unsynced.segments if one not in job.rolled]
         for segment in job.rolled:
             self._chain.cool(segment)
 

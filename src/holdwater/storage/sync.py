@@ -5,6 +5,43 @@ from holdwater.storage.epochs import LeaderEpochs
 from holdwater.storage.segment import Segment, sync_path
 
 
+class Unsynced:
+    """What of a log a power loss could still take, besides the records above its synced end offset."""
+
+    __slots__ = ("directory_changed", "directory_new", "paths", "segments")
+
+    def __init__(self, segments: list[Segment]) -> None:
+        self.segments = segments
+        """Inactive ones that were not synced since they were rolled."""
+        self.directory_changed = True
+        """Whether files were made, removed or replaced."""
+        self.directory_new = True
+        """Whether the log's own directory may be missing from its parent."""
+        self.paths: list[str] = []
+        """Small files written since."""
+
+    def settle(self) -> None:
+        """Note that all of it is durable."""
+        self.segments = []
+        self.directory_changed = self.directory_new = False
+
+    def keep(self, remaining: list[Segment], active: Segment) -> None:
+        """Follow a cut or a removal of segments."""
+        self.segments = [one for one in self.segments if one in remaining and one is not active]
+        self.directory_changed = True
+
+    def fill(self, job: "SyncJob", active: Segment, epochs: LeaderEpochs, *, has_records: bool) -> None:
+        """Hand everything over to a sync that begins. ``has_records``: some lie above the synced end offset."""
+        job.epochs = epochs if epochs.begin_sync() else None
+        job.paths, self.paths = self.paths, []
+        job.rolled = list(self.segments)
+        job.directory_changed = self.directory_changed or job.epochs is not None or bool(job.paths)
+        job.directory_new = self.directory_new
+        if has_records or job.directory_changed:
+            job.files = [segment.file for segment in [*job.rolled, active]]
+        self.directory_changed = self.directory_new = False
+
+
 class SyncJob:
     """What one sync has to make durable, collected by ``PartitionLog.begin_sync``.
 

@@ -121,6 +121,14 @@ def test_the_last_stable_offset_stands_before_the_earliest_open_transaction() ->
     assert log.last_stable_offset(6) == 6
 
 
+def test_the_last_stable_offset_is_not_below_the_log_start() -> None:
+    log = new_log()
+    append(log, produced(1, 0, "a", transactional=True))
+    append(log, batch("b"))
+    log.advance_log_start(1)
+    assert log.last_stable_offset(2) == 1
+
+
 def test_a_plain_record_inside_a_transaction_is_refused() -> None:
     log = new_log()
     append(log, produced(1, 0, "a", transactional=True))
