@@ -61,6 +61,14 @@ def test_the_log_is_cut_where_histories_part(own: list[tuple[int, int]], divergi
     assert replica.high_watermark == 2
 
 
+def test_an_epoch_without_records_is_forgotten_though_nothing_is_cut() -> None:
+    log = leaders_log((0, 3))
+    log.assign_epoch(2)  # it led for a moment, and nobody wrote
+    replica = follower(log)
+    assert replica.truncate_after_divergence(0, 3) == 3
+    assert replica.log.latest_epoch == 0
+
+
 def test_an_unclean_election_may_cut_below_the_high_watermark_and_then_it_follows() -> None:
     replica = follower(leaders_log((0, 5)), high_watermark=5)
     assert replica.truncate_after_divergence(0, 2) == 2
