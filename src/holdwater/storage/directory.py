@@ -147,6 +147,7 @@ class LogDirectory:
             self._stored[RECOVERY_POINT_FILE].get(partition, 0),
             self._stored[LOG_START_FILE].get(partition, 0),
             self._stored[HIGH_WATERMARK_FILE].get(partition, 0),
+            has_log_start=partition in self._stored[LOG_START_FILE],
         )
 
     def lower_recovery_point(self, partition: TopicPartition, offset: int) -> None:

@@ -417,6 +417,8 @@ class PartitionLog:
 
     def truncate_fully_and_start_at(self, offset: int) -> None:
         """Remove everything; the log starts and ends at ``offset``."""
+        if self.before_removal is not None and offset > self._start:
+            self.before_removal(offset)
         self._prepare_cut(min(offset, self._start))
         self._active = Segment(self._disk, self.path, offset, self.config, self._active.created_ms, fresh=True)
         self._chain.replace_all(self._active)

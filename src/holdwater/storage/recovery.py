@@ -8,6 +8,7 @@ leaves out (INVARIANTS R13).
 At the first batch that fails, one of two things happens. Bytes that were never synced and hold nothing committed that is known of are a torn
 tail: cut away, with a ``LogEvent``. But when the place lies below the recovery point, or below the high watermark with intact batches after
 it, this is damage: nothing is cut, and the log opens with ``damage`` set, for the caller to take the replica offline (rule 5 of INVARIANTS).
+So it is with a log whose first segments are missing: a power loss takes entries of a directory in any order.
 
 Opening twice gives the same log as opening once, whatever was interrupted (R12).
 """
@@ -41,6 +42,8 @@ class Checkpoints(NamedTuple):
     recovery_point: int = 0
     log_start_offset: int = 0
     high_watermark: int = 0
+    has_log_start: bool = False
+    """Whether ``log_start_offset`` was stored: Kafka stores it only where it lies inside a segment."""
 
 
 def load_log(
@@ -123,6 +126,9 @@ class _Loading:
         if self.clean and self.epochs_trusted and (yield from self._load_clean(bases)):
             return
         self.clean = False
+        if self._begins_late(bases[0]):
+            self._drop_what_begins_late(bases)
+            return
         scan_from = self._scan_from(bases)
         try:
             yield from self._load_unscanned(bases, scan_from)
@@ -135,6 +141,27 @@ class _Loading:
         self.last_epoch = self.epochs.epoch_at(self.end - 1)
         yield from self._scan(bases[scan_from:])
         self.epochs.drop_from(self.end)
+
+    def _begins_late(self, first: int) -> bool:
+        """Whether the log once began below its first segment."""
+        if self.checkpoints.has_log_start:
+            return first > self.checkpoints.log_start_offset
+        epochs = self.epochs.entries()
+        return bool(epochs) and epochs[0][1] < first
+
+    def _drop_what_begins_late(self, bases: list[int]) -> None:
+        """Nothing is intact: the log ends where it starts, and what follows the gap goes, or stays as damage when it was synced or committed."""
+        recovery_point, start, high_watermark = self.checkpoints[:3]
+        after = [self._segment(base, fresh=True) for base in bases]
+        problem = f"the log began at offset {start}, its first segment begins at {bases[0]}"
+        self.end = start
+        if max(recovery_point, high_watermark) > start:
+            self.damage = Damage(f"{self.path}/{segment_file(start, LOG_SUFFIX)}", 0, start, problem)
+            self.damaged_segments = after
+            return
+        for one in reversed(after):
+            one.remove()
+        self._event("torn", start, f"{problem}: {len(after)} segments cut away")
 
     def _load_unscanned(self, bases: list[int], scan_from: int) -> Slices:
         """Take over the segments below the recovery point, and the producers' state at their end."""
@@ -174,7 +201,7 @@ class _Loading:
         return self._hand_over(log)
 
     def _hand_over(self, log: PartitionLog) -> PartitionLog:
-        recovery_point, start, high_watermark = self.checkpoints
+        recovery_point, start, high_watermark = self.checkpoints[:3]
         log.events = self.events
         if self.damage is None and max(log.log_end_offset, start) < recovery_point:
             path = f"{self.path}/{segment_file(log.log_end_offset, LOG_SUFFIX)}"
@@ -383,7 +410,7 @@ class _Loading:
         """The log is intact up to ``self.end``, and something else follows in ``segment``: cut a torn tail, keep damage."""
         path = segment.path(LOG_SUFFIX)
         position = segment.size
-        recovery_point, start, high_watermark = self.checkpoints
+        recovery_point, start, high_watermark = self.checkpoints[:3]
         at = max(self.end, start)  # what lies below the log start is nobody's loss
         after = [self._segment(base, fresh=True) for base in later]
         in_log = segment in self.segments
