@@ -12,6 +12,7 @@ Exit codes: 0 held, 1 broken, 2 usage, 3 invalid (no verdict).
 import argparse
 import json
 import secrets
+import signal
 import sys
 import time
 from pathlib import Path
@@ -193,10 +194,20 @@ def _perform_all(arguments: argparse.Namespace) -> int:
     seed = arguments.seed if arguments.seed is not None else secrets.randbits(32)
     _check_clients(scenarios)
     commands = _commands(arguments, scenarios)
-    outcomes = [_perform_one(scenario, seed, arguments, commands) for scenario in scenarios]
+    signal.signal(signal.SIGTERM, _interrupt)
+    outcomes: list[Any] = []
+    for scenario in scenarios:
+        outcomes.append(_perform_one(scenario, seed, arguments, commands))
+        if outcomes[-1].interrupted:
+            break
     reports = [outcome.report for outcome in outcomes]
     _show(reports, [outcome.evidence_hash for outcome in outcomes], arguments)
     return exit_code([report["verdict"] for report in reports])
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    """SIGTERM is like Ctrl-C: what was started is stopped, and what there is gets judged."""
+    raise KeyboardInterrupt
 
 
 def _build(name: str, arguments: argparse.Namespace, catalogue: Any) -> Any:

@@ -1,8 +1,11 @@
 """One run from start to verdict: prepare the evidence, perform the scenario, stop everything, judge the folder, write the reports."""
 
+import json
 import shlex
+import shutil
+import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from holdwater.prove.history.payload import mix
 from holdwater.prove.judge_folder import Judgement, judge_folder
 from holdwater.prove.observe.settings_reader import read_broker_settings, read_topic_settings
 from holdwater.prove.progress import Progress
+from holdwater.prove.report import html, text
 from holdwater.prove.report.document import document, versions
 from holdwater.prove.run import Run
 from holdwater.prove.scenario import Scenario
@@ -39,6 +43,7 @@ class Outcome:
     judgement: Judgement
     report: dict[str, Any]
     evidence_hash: str
+    interrupted: bool = False
 
 
 def require_abilities(scenario: Scenario, abilities: frozenset[str]) -> None:
@@ -59,6 +64,7 @@ def perform(request: Request, progress: Progress) -> Outcome:
     topic = request.topic or f"holdwater-{scenario.name}-{run_id:016x}"[:60]
     session = Session(scenario, target, evidence, topic, run_id, request.seed)
     run = Run(scenario, target, session, request.seed, progress)
+    interrupted = False
     try:
         progress.phase("preparing: brokers, topic, settings")
         session.open()
@@ -69,6 +75,9 @@ def perform(request: Request, progress: Progress) -> Outcome:
         evidence.event("failed", step="", reason=str(failure), next=failure.next_step)
         progress.note(f"the run cannot go on: {failure}")
     except KeyboardInterrupt:
+        # What was started must be stopped, however often somebody presses the keys again.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        interrupted = True
         evidence.event("interrupted")
         progress.note("interrupted: stopping what was started")
     finally:
@@ -76,7 +85,7 @@ def perform(request: Request, progress: Progress) -> Outcome:
         session.close()
         _keep_logs(target, evidence)
         evidence.close()
-    return report_on(evidence.folder, progress)
+    return replace(report_on(evidence.folder, progress), interrupted=interrupted)
 
 
 def _write_run(request: Request, session: Session) -> None:
@@ -112,8 +121,6 @@ def _write_run(request: Request, session: Session) -> None:
 
 def _keep_logs(target: Target, evidence: Evidence) -> None:
     """Copy the brokers' logs, where they are ours, into the evidence."""
-    import shutil
-
     for name, path in target.logs().items():
         try:
             shutil.copyfile(path, evidence.logs / name)
@@ -123,13 +130,9 @@ def _keep_logs(target: Target, evidence: Evidence) -> None:
 
 def report_on(folder: Path, progress: Progress) -> Outcome:
     """Judge a folder, and write the report into it in every form. The hash is over all of it."""
-    from holdwater.prove.report import html, text
-
     progress.phase("judging")
     judgement = judge_folder(folder)
     report = document(judgement)
-    import json
-
     write_whole(folder / VERDICT, json.dumps(report, indent=1) + "\n")
     write_whole(folder / "report.txt", text.render(report))
     write_whole(folder / "report.html", html.render(report, judgement.judged))
