@@ -147,7 +147,8 @@ class LogDirectory:
             self._stored[RECOVERY_POINT_FILE].get(partition, 0),
             self._stored[LOG_START_FILE].get(partition, 0),
             self._stored[HIGH_WATERMARK_FILE].get(partition, 0),
-            has_log_start=partition in self._stored[LOG_START_FILE],
+            # A log without a stored high watermark is younger than the last checkpoint, and began at 0 unless the file says otherwise.
+            has_log_start=partition in self._stored[LOG_START_FILE] or partition not in self._stored[HIGH_WATERMARK_FILE],
         )
 
     def lower_recovery_point(self, partition: TopicPartition, offset: int) -> None:

@@ -43,7 +43,7 @@ class Checkpoints(NamedTuple):
     log_start_offset: int = 0
     high_watermark: int = 0
     has_log_start: bool = False
-    """Whether ``log_start_offset`` was stored: Kafka stores it only where it lies inside a segment."""
+    """Whether ``log_start_offset`` is known: Kafka stores it only where it lies inside a segment."""
 
 
 def load_log(
