@@ -231,6 +231,23 @@ def test_damage_above_both_is_a_torn_tail_even_with_intact_batches_after_it() ->
     assert (again.log_end_offset, again.damage) == (3, None)
 
 
+@pytest.mark.parametrize(("high_watermark", "damaged"), [(0, False), (9, True)])
+def test_a_log_whose_first_segment_is_gone_has_nothing_intact(high_watermark: int, *, damaged: bool) -> None:
+    disk = new_disk()
+    log = new_log(disk, segment_bytes=200)
+    fill(log, *[1] * 9, epoch=2)
+    disk.remove_file(FIRST)
+    for _ in range(2):
+        again = reopen(disk, high_watermark=high_watermark, segment_bytes=200)
+        assert (again.log_start_offset, again.log_end_offset) == (0, 0)
+        assert (again.damage is not None) == damaged
+        again.close()
+    again.truncate_to(0)
+    assert [name for name in disk.list_directory(DIRECTORY) if name.endswith(".log")] == ["00000000000000000000.log"]
+    fill(again, 1)
+    assert values(again) == ["0"]
+
+
 def test_damage_in_an_earlier_segment_keeps_the_later_ones() -> None:
     disk = new_disk()
     log = new_log(disk, segment_bytes=200)
