@@ -366,7 +366,7 @@ class PartitionRegistrations(ImageInvariant):
                 continue
             for index, state in topic.partitions.items():
                 old = before.partition(topic_id, index)
-                if state is old:
+                if state == old:
                     continue
                 members = (*state.isr, *state.elr)
                 if (

@@ -30,12 +30,15 @@ class CommittedLog:
         """Offset after the last entry; -1 before the first look."""
         self.sequences: dict[tuple[int, int], int] = {}
         """Last sequence of each (producer id, producer epoch)."""
+        self._is_whole = True
+        """Whether it has every batch since offset 0."""
 
     def take_in(self, who: str, log: Log, start: int, high_watermark: int) -> None:
         """A replica holds ``[start, high_watermark)`` to be committed: note what is new, compare what is known. Raises ``SafetyViolation``."""
         offset = max(start, log.log_start_offset)
-        if self.end < 0:
-            self.end = offset
+        if self.end < 0 or self.end < offset == log.log_start_offset:
+            self.end = offset  # what is missing went into a snapshot, or was deleted, before anybody looked
+            self._is_whole = offset == 0
         while offset < high_watermark:
             data = log.read(offset, _READ_BYTES, high_watermark, at_least_one=True)
             if not data:
@@ -66,7 +69,7 @@ class CommittedLog:
         key = (header.producer_id, header.producer_epoch)
         last = self.sequences.get(key)
         expected = 0 if last is None else (last + 1) & 0x7FFFFFFF
-        if header.base_sequence != expected:
+        if header.base_sequence != expected and (last is not None or self._is_whole):
             raise SafetyViolation("P1", f"{self.name} at {header.base_offset}: {_short(header)}, expected was sequence {expected}")
         self.sequences[key] = (header.base_sequence + header.last_offset_delta) & 0x7FFFFFFF
 

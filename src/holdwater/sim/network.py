@@ -78,6 +78,7 @@ class Network:
         self._without_power: dict[str, list[End]] = {}
         """Machine without power: the ends elsewhere that it has not answered."""
         self.delivery_count = 0
+        self._slowness = 1
 
     # --- what a process does
 
@@ -161,7 +162,14 @@ class Network:
 
     # --- how it works
 
+    def slow_down(self, factor: int) -> None:
+        """From now on messages take ``factor`` times as long as usual."""
+        self._slowness = factor
+
     def _delay(self) -> int:
+        return self._usual_delay() * self._slowness
+
+    def _usual_delay(self) -> int:
         if self._rng.chance(_RARELY):
             return self._rng.uniform_ms(self.delay_us[1], max(self.rare_delay_us, self.delay_us[1]))
         return self._rng.uniform_ms(*self.delay_us)
