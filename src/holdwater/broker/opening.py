@@ -69,6 +69,11 @@ class DirectoryLogs:
             return None
         return self._directories.topic_ids.get(topic_partition) or UNKNOWN_TOPIC, log
 
+    def directory_path(self, topic_partition: TopicPartition) -> str | None:
+        """See ``LogStore``."""
+        directory = self._directories.directory_of(topic_partition)
+        return None if directory is None else directory.path
+
     def directory_id(self, topic_partition: TopicPartition) -> bytes | None:
         """See ``LogStore``."""
         directory = self._directories.directory_of(topic_partition)
@@ -125,17 +130,19 @@ class DirectoryLogs:
 class OpenedNode:
     """A node's directories, opened. ``load`` first, then ``stored`` and ``make_quorum`` feed a ``Broker``; ``close`` after it has stopped."""
 
-    def __init__(self, disk: Disk, config: BrokerConfig, rng: Rng, wall_ms: Callable[[], int]) -> None:
-        """Raises ``DirectoryRefused`` or ``DiskFailure`` when a person has to look, ``NotFormatted`` for an empty directory."""
+    def __init__(self, disk: Disk, config: BrokerConfig, rng: Rng, wall_ms: Callable[[], int], cluster_id: str | None = None) -> None:
+        """``cluster_id``: which cluster the directories must belong to, when that is known from elsewhere.
+
+        Raises ``DirectoryRefused`` or ``DiskFailure`` when a person has to look, ``NotFormatted`` for an empty directory."""
         meta = read_meta_properties(disk, config.metadata_log_dir)
         if meta is None:
             raise NotFormatted(config.metadata_log_dir)
-        self.cluster_id = meta.cluster_id
+        self.cluster_id = cluster_id or meta.cluster_id
         self._config = config
         self._wall_ms = wall_ms
         self._directory_id = meta.directory_id
         self.directories = LogDirectories(
-            disk, config.log_dirs, cluster_id=meta.cluster_id, node_id=config.node_id, metadata_path=config.metadata_log_dir
+            disk, config.log_dirs, cluster_id=self.cluster_id, node_id=config.node_id, metadata_path=config.metadata_log_dir
         )
         self.directories.open()
         self._previous_epoch = self.directories.clean_broker_epoch

@@ -55,7 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
         plan = _plan(arguments, directory, settings)
         supervisor = Supervisor(plan, directory, _say)
         with announced(directory):
-            return supervisor.run(lambda: _ready(supervisor), lambda: _write_ready_file(supervisor, arguments.ready_file))
+            code = supervisor.run(lambda: _ready(supervisor), lambda: _write_ready_file(supervisor, arguments.ready_file))
+        for line in supervisor.problems:
+            _refuse(line, code)
+        return code
     except ClusterError as problem:
         return _refuse(str(problem), 1)
     except OSError as problem:

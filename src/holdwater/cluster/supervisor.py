@@ -57,6 +57,8 @@ class Supervisor:
         os.set_blocking(self._wakeup_read, False)
         os.set_blocking(self._wakeup_write, False)
         self._stopping: int | None = None
+        self.problems: list[str] = []
+        """Why the cluster did not start, a line for each broker."""
         self._on_ready: Callable[[], None] | None = None
         self._on_change: Callable[[], None] = _nothing
 
@@ -128,7 +130,7 @@ class Supervisor:
         failed = [child for child in self._children.values() if child.state == "down"]
         if failed:
             for child in failed:
-                self._say(f"broker {child.node.node_id} did not start: {child.said or 'its process ended'}")
+                self.problems.append(f"broker {child.node.node_id} did not start: {child.said or 'its process ended'}")
             self.stop()
             return 1
         return 0
@@ -210,7 +212,13 @@ class Supervisor:
             config = BrokerConfig(self.plan.properties(node, self.directory))
             by_name = {"PLAINTEXT": sockets[0], "CONTROLLER": sockets[1]}
             first_start = self._on_ready is not None
-            run_node(config, by_name, lambda: os.write(pipe, b"ready\n"), wait_for_brokers=len(self.plan.nodes) if first_start else 0)
+            run_node(
+                config,
+                by_name,
+                lambda: os.write(pipe, b"ready\n"),
+                wait_for_brokers=len(self.plan.nodes) if first_start else 0,
+                cluster_id=self.plan.cluster_id,
+            )
             code = 0
         except NodeFailed as problem:
             os.write(pipe, f"failed {problem}\n".encode())

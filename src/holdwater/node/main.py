@@ -57,12 +57,17 @@ def keep_freed_memory() -> None:
 
 
 def run_node(
-    config: BrokerConfig, sockets: Mapping[str, socket.socket], on_ready: Callable[[], object], *, wait_for_brokers: int = 0
+    config: BrokerConfig,
+    sockets: Mapping[str, socket.socket],
+    on_ready: Callable[[], object],
+    *,
+    wait_for_brokers: int = 0,
+    cluster_id: str | None = None,
 ) -> None:
     """Run one node until SIGTERM or SIGINT. ``sockets`` are bound ones by listener name.
 
     ``on_ready`` is called once when this broker is unfenced, and with ``wait_for_brokers`` when it sees that many unfenced brokers.
-    Raises ``NodeFailed``.
+    ``cluster_id`` is the cluster that the directories must belong to; ``None``: to whichever they do. Raises ``NodeFailed``.
     """
     require_fast_crc()
     try:
@@ -75,16 +80,22 @@ def run_node(
     keep_freed_memory()
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(_serve(config, sockets, on_ready, wait_for_brokers))
+            runner.run(_serve(config, sockets, on_ready, wait_for_brokers, cluster_id))
     except (DirectoryRefused, DamagedFile, NotFormatted, CorruptRecords, DiskFailure) as problem:
         raise NodeFailed(str(problem)) from problem
     except NodeStopped as problem:
         raise NodeFailed(f"stopped: {problem}") from problem
 
 
-async def _serve(config: BrokerConfig, sockets: Mapping[str, socket.socket], on_ready: Callable[[], object], wait_for_brokers: int) -> None:
+async def _serve(
+    config: BrokerConfig,
+    sockets: Mapping[str, socket.socket],
+    on_ready: Callable[[], object],
+    wait_for_brokers: int,
+    cluster_id: str | None,
+) -> None:
     rng = Rng(secrets.randbits(52))
-    opened = OpenedNode(RealDisk(), config, rng.fork(), wall_ms)
+    opened = OpenedNode(RealDisk(), config, rng.fork(), wall_ms, cluster_id)
     for _ in opened.load():
         await asyncio.sleep(0)
     for line in opened.events():
