@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from holdwater.prove.progress import Progress
 
 _PLAIN_EVERY_S = 5.0
+_MANY_WAITING = 1000
 
 
 class Plain:
@@ -53,7 +54,10 @@ class Terminal:
     def _print(self, style: str, text: str) -> None:
         from rich.text import Text
 
-        self._console.print(Text(f"{time.monotonic() - self._start:6.1f} s  ", style="dim") + Text(text, style=style))
+        self._console.print(Text.assemble((self._clock(), "dim"), (text, style)))
+
+    def _clock(self) -> str:
+        return f"{time.monotonic() - self._start:6.1f} s  "
 
     def phase(self, text: str) -> None:
         """Bold."""
@@ -72,10 +76,17 @@ class Terminal:
             self._rate = (acknowledged - before) / (seconds - then)
             self._last = (seconds, acknowledged)
         waiting = sent - acknowledged
-        line = Text(f"{seconds:6.1f} s  ", style="dim")
-        line += Text(f"{acknowledged:,} acknowledged", style="green") + Text(f" ({self._rate:,.0f}/s)")
-        line += Text(f"  {waiting:,} waiting", style="yellow" if waiting > 1000 else "") + Text(f"  {read:,} read  ")
-        self._live.update(line + Text(partitions, style="cyan"))
+        line = Text.assemble(
+            (self._clock(), "dim"),
+            (f"{acknowledged:,} acknowledged", "green"),
+            f" ({self._rate:,.0f}/s)  ",
+            (f"{waiting:,} waiting", "yellow" if waiting > _MANY_WAITING else ""),
+            f"  {read:,} read  ",
+            (partitions, "cyan"),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+        self._live.update(line)
 
 
 @contextmanager

@@ -295,7 +295,7 @@ def _perform_one(scenario: Any, seed: int, arguments: argparse.Namespace, comman
     evidence = Evidence(folder)
     try:
         with progress_for(scenario.title, seed, folder) as progress:
-            target = _target(arguments, commands, evidence)
+            target = _target(arguments, commands, evidence, progress)
             try:
                 return perform(Request(scenario, target, evidence, seed, _argv(arguments, scenario.name), arguments.topic), progress)
             finally:
@@ -341,19 +341,22 @@ def _commands(arguments: argparse.Namespace, scenarios: list[Any]) -> Any:
     return commands
 
 
-def _target(arguments: argparse.Namespace, commands: Any, evidence: Any) -> Any:
+def _target(arguments: argparse.Namespace, commands: Any, evidence: Any, progress: Any) -> Any:
     if commands is not None:
         from holdwater.prove.targets.command import CommandTarget
 
         return CommandTarget(arguments.bootstrap_server, commands, log_folder=evidence.logs)
     from holdwater.prove.targets.own import OwnCluster
 
+    progress.phase(f"starting {arguments.brokers} brokers")
+    start = time.monotonic()
     target = OwnCluster(arguments.brokers, arguments.config, log=evidence.logs / "up.log")
     try:
         target.open()
     except BaseException:
         target.close()
         raise
+    progress.note(f"ready after {time.monotonic() - start:.2f} s: {target.bootstrap()}")
     return target
 
 
