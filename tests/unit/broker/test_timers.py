@@ -31,9 +31,13 @@ def test_what_is_set_while_running_waits_for_the_next_run() -> None:
 def test_a_cancelled_one_does_not_run_even_when_its_neighbour_cancels_it() -> None:
     ran: list[int] = []
     timers = Timers()
-    timers.at(1, lambda: ran.append(0))
-    timers.at(1, lambda: later[0].cancel())
-    later = [timers.at(1, lambda: ran.append(1))]
+
+    def cancel_the_other() -> None:
+        ran.append(0)
+        later.cancel()
+
+    timers.at(1, cancel_the_other)
+    later = timers.at(1, lambda: ran.append(1))
     timers.run(1)
     assert ran == [0]
 
