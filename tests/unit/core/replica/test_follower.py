@@ -1,11 +1,11 @@
 """A follower becomes, and stays, a prefix of its leader's log."""
 
 import pytest
+from tests.support.logs import append, batch, fill, new_log, raw, values
 
 from holdwater.core.replica import FollowerReplica
 from holdwater.kernel.ports import CorruptRecords
 from holdwater.storage.log import PartitionLog
-from tests.support.logs import append, batch, fill, new_log, raw, values
 
 
 def follower(log: PartitionLog, high_watermark: int = 0) -> FollowerReplica:

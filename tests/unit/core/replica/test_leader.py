@@ -1,10 +1,11 @@
 """What the leader of a partition promises: the rules of the high watermark, the ISR, and acknowledgements."""
 
+from tests.support.logs import batch, new_log
+
 from holdwater.core.replica import LeaderReplica
 from holdwater.kernel.errors import ErrorCode
 from holdwater.storage.log import PartitionLog
 from holdwater.wire.records import parse_header
-from tests.support.logs import batch, new_log
 
 LAG_MS = 30_000
 
@@ -20,7 +21,12 @@ class Wait:
 
 
 def leader(
-    *, isr: tuple[int, ...] = (1, 2, 3), min_isr: int = 2, log: PartitionLog | None = None, live: dict[int, int] | None = None, epoch: int = 0
+    *,
+    isr: tuple[int, ...] = (1, 2, 3),
+    min_isr: int = 2,
+    log: PartitionLog | None = None,
+    live: dict[int, int] | None = None,
+    epoch: int = 0,
 ) -> LeaderReplica:
     return LeaderReplica(
         broker_id=1,
