@@ -8,7 +8,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "holdwater"
 PURE = ("kernel", "wire", "storage", "core", "broker")
 FORBIDDEN = frozenset(
-    [
+    {
         "asyncio",
         "socket",
         "ssl",
@@ -26,7 +26,7 @@ FORBIDDEN = frozenset(
         "select",
         "signal",
         "tempfile",
-    ]
+    }
 )
 ALLOWED = {("kernel/rng.py", "random")}
 """The one place where a generator is made, from a seed that it is given."""
