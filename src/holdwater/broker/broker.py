@@ -111,6 +111,7 @@ class Broker:
         """Why this node must stop, once something says so; the host looks after each event."""
         self.directory_ids = stored.directory_ids
         self.offline_directory_ids: tuple[bytes, ...] = ()
+        self.offline_directory_paths: tuple[str, ...] = ()
         self._fail_directory = stored.fail_directory
         self.static_texts = {key.name: text for key, text in config.items() if text is not None}
         self._controller_listeners = frozenset(config.listener_plan.controller_names)
@@ -165,7 +166,7 @@ class Broker:
 
     def connection_opened(self, connection_id: int, listener: str, address: str) -> None:
         """Somebody connected."""
-        self.connections[connection_id] = Connection(connection_id, listener, address, self.transport)
+        self.connections[connection_id] = Connection(connection_id, listener, address, self.transport, self.note)
 
     def connection_closed(self, connection_id: int) -> None:
         """An accepted connection is gone."""
@@ -295,6 +296,7 @@ class Broker:
             self.stop_requested = f"log directory {failed.path} failed: {failure}"
             return
         self.offline_directory_ids = (*self.offline_directory_ids, failed.directory_id)
+        self.offline_directory_paths = (*self.offline_directory_paths, failed.path)
         self.replicas.fail_partitions(failed.path, str(failure), failed.partitions)
 
     def is_controller_listener(self, listener: str) -> bool:

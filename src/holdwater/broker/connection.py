@@ -5,10 +5,12 @@ Responses leave in the order of the requests, as Kafka's brokers keep it, though
 """
 
 from collections import deque
+from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
 from holdwater.broker.transport import Transport
+from holdwater.wire.codec import EncodeError
 from holdwater.wire.codec.classes import Message
 from holdwater.wire.codec.frames import encode_response, encode_response_segments, response_header_version
 
@@ -28,13 +30,14 @@ class Slot:
 class Connection:
     """An accepted connection. ``listener`` is the name of the listener that accepted it."""
 
-    __slots__ = ("address", "client_software", "closed", "id", "listener", "on_close", "slots", "transport")
+    __slots__ = ("address", "client_software", "closed", "id", "listener", "note", "on_close", "slots", "transport")
 
-    def __init__(self, connection_id: int, listener: str, address: str, transport: Transport) -> None:
+    def __init__(self, connection_id: int, listener: str, address: str, transport: Transport, note: Callable[[str], None]) -> None:
         self.id = connection_id
         self.listener = listener
         self.address = address
         self.transport = transport
+        self.note = note
         self.slots: deque[Slot] = deque()
         self.closed = False
         self.client_software: tuple[str, str] = ("unknown", "unknown")
@@ -88,11 +91,29 @@ class Call:
 
     def reply(self, response: Message) -> None:
         """Send the response message."""
-        self.connection.fill(self.slot, [encode_response(response, self.version, self.correlation_id)])
+        try:
+            parts = [encode_response(response, self.version, self.correlation_id)]
+        except EncodeError as problem:
+            self._unanswerable(problem)
+        else:
+            self.connection.fill(self.slot, parts)
 
     def reply_segments(self, response: Message) -> None:
         """Send a response whose record bytes are handed on without being copied."""
-        self.connection.fill(self.slot, encode_response_segments(response, self.version, self.correlation_id))
+        try:
+            parts = encode_response_segments(response, self.version, self.correlation_id)
+        except EncodeError as problem:
+            self._unanswerable(problem)
+        else:
+            self.connection.fill(self.slot, parts)
+
+    def _unanswerable(self, problem: EncodeError) -> None:
+        """A handler answered with what the request's version cannot say.
+
+        That is our mistake, yet nothing is half done, and no client may be able to stop a broker by asking in an old version.
+        """
+        self.connection.note(f"closing the connection from {self.connection.address}: its answer can't be encoded: {problem}")
+        self.connection.close()
 
     def reply_bytes(self, body: bytes) -> None:
         """Send a body that is already encoded for this request's version."""

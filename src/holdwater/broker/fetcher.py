@@ -231,7 +231,10 @@ class Fetcher:
             elif data.error_code == 0:
                 if data.records:
                     self._changed[key] = None
+                log_start = replica.log.log_start_offset
                 replica.append(data.records or b"", data.high_watermark, data.log_start_offset, self._broker.wall_ms)
+                if replica.log.log_start_offset != log_start:
+                    self._changed[key] = None  # the leader waits to hear of it
             elif data.error_code == ErrorCode.OFFSET_OUT_OF_RANGE:
                 self._find_position(followed, key)
             else:  # what the metadata will clear up; until then, ask now and then

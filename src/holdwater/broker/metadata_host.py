@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, cast
 
 from holdwater.broker.connection import Call
+from holdwater.broker.older_versions import as_of_version
 from holdwater.broker.timers import NEVER, Timer
 from holdwater.core.metadata.builder import ImageBuilder
 from holdwater.core.metadata.changes import ImageChanges, changes_between
@@ -91,7 +92,7 @@ class MetadataHost:
             call = effect.tag
             assert isinstance(call, Call)
             call.connection.on_close.pop("metadata fetch", None)
-            call.reply_segments(effect.response)
+            call.reply_segments(as_of_version(effect.response, call.version))
         elif isinstance(effect, HighWatermarkAdvanced):
             self._apply(effect.high_watermark)
             broker.controller_host.high_watermark_advanced(effect.high_watermark)
@@ -150,7 +151,7 @@ class MetadataHost:
         if response is None:
             call.connection.on_close["metadata fetch"] = lambda: self.quorum.forget_fetch(call)
         else:
-            call.reply_segments(response)
+            call.reply_segments(as_of_version(response, call.version))
         self.pump()
 
     # --- folding the log into images

@@ -77,6 +77,11 @@ class HostedPartition:
         for item in self.follower_items:
             item.context.dirty[item] = None
 
+    def log_start_moved(self) -> None:
+        """The first records are gone: whoever fetches learns of it with the next answer."""
+        for item in (*self.follower_items, *self.consumer_items):
+            item.context.dirty[item] = None
+
     def role_changed(self) -> None:
         """Every fetch that looks at this partition is to be answered anew."""
         wake = self.wake

@@ -32,6 +32,10 @@ class LogStore(Protocol):
         """Topic id and log of a partition that is stored here."""
         ...
 
+    def directory_path(self, topic_partition: TopicPartition) -> str | None:
+        """Path of the log directory that the partition lies in, also of one that is offline."""
+        ...
+
     def directory_id(self, topic_partition: TopicPartition) -> bytes | None:
         """Id of the log directory that the partition lies in, ``None`` when it is offline."""
         ...

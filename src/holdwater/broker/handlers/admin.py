@@ -1,5 +1,6 @@
 """Admin requests that the active controller answers, taken by any broker: CreateTopics (19), DeleteTopics (20), CreatePartitions (37),
-ElectLeaders (43), AlterConfigs (33), IncrementalAlterConfigs (44), UpdateFeatures (57), UnregisterBroker (64), DescribeQuorum (55).
+ElectLeaders (43), AlterConfigs (33), IncrementalAlterConfigs (44), UpdateFeatures (57), UnregisterBroker (64), UnregisterController (94),
+DescribeQuorum (55).
 
 A broker that is not the active controller wraps the request into an Envelope (58, KIP-590) and hands back what comes out of it. When there is no
 active controller, or it loses its place, the request is tried again until the client's patience, ``request.timeout.ms`` by default, is used up.
@@ -12,6 +13,7 @@ from holdwater.broker.apis import BROKER, CONTROLLER, Api
 from holdwater.broker.connection import Call
 from holdwater.broker.controller_requests import local_handler
 from holdwater.broker.handlers.refusals import refusal
+from holdwater.broker.older_versions import as_of_version
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.codec import ProtocolError, encode
 from holdwater.wire.codec.frames import response_header_version
@@ -34,6 +36,8 @@ from holdwater.wire.messages import (
     IncrementalAlterConfigsResponse,
     UnregisterBrokerRequest,
     UnregisterBrokerResponse,
+    UnregisterControllerRequest,
+    UnregisterControllerResponse,
     UpdateFeaturesRequest,
     UpdateFeaturesResponse,
 )
@@ -69,7 +73,7 @@ class Forwarded:
         if broker.controller_host.is_active:
             answer_here(broker, self._request, self._call.version, self._answered)
         elif broker.is_controller_listener(self._call.listener):
-            self._call.reply(refusal(self._request, ErrorCode.NOT_CONTROLLER))
+            self._call.reply(refusal(self._request, self._call.version, ErrorCode.NOT_CONTROLLER))
         else:
             envelope = EnvelopeRequest(request_data=self._call.frame, request_principal=None, client_host_address=b"\x7f\0\0\1")
             broker.controller.request(envelope, 0, EnvelopeResponse, self._unwrap)
@@ -90,7 +94,7 @@ class Forwarded:
     def _again(self) -> None:
         broker = self._broker
         if broker.mono_ms >= self._deadline_ms:
-            self._call.reply(refusal(self._request, ErrorCode.REQUEST_TIMED_OUT))
+            self._call.reply(refusal(self._request, self._call.version, ErrorCode.REQUEST_TIMED_OUT))
         else:
             broker.timers.at(broker.mono_ms + _RETRY_MS, self.attempt)
 
@@ -98,7 +102,7 @@ class Forwarded:
 def answer_here(broker: "Broker", request: Any, version: int, reply: Any) -> None:
     """Answer an admin request on the active controller; ``reply`` gets ``None`` when it is not the active controller any more."""
     if isinstance(request, DescribeQuorumRequest):
-        reply(broker.metadata.quorum.handle_describe_quorum(request, broker.mono_ms, broker.wall_ms))
+        reply(as_of_version(broker.metadata.quorum.handle_describe_quorum(request, broker.mono_ms, broker.wall_ms), version))
         return
     broker.controller_host.submit(local_handler(request, version, broker.mono_ms), reply)
 
@@ -140,5 +144,6 @@ INCREMENTAL_ALTER_CONFIGS = Api(
 )
 UPDATE_FEATURES = Api(UpdateFeaturesRequest, UpdateFeaturesResponse, forward, "Alter on Cluster", _BOTH, forwarded=True)
 UNREGISTER_BROKER = Api(UnregisterBrokerRequest, UnregisterBrokerResponse, forward, "Alter on Cluster", _BOTH, forwarded=True)
+UNREGISTER_CONTROLLER = Api(UnregisterControllerRequest, UnregisterControllerResponse, forward, "Alter on Cluster", _BOTH, forwarded=True)
 DESCRIBE_QUORUM = Api(DescribeQuorumRequest, DescribeQuorumResponse, forward, "Describe on Cluster", _BOTH, forwarded=True)
 ENVELOPE = Api(EnvelopeRequest, EnvelopeResponse, envelope, "ClusterAction on Cluster", (CONTROLLER,))

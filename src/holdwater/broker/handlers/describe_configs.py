@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import dropwhile
 from typing import TYPE_CHECKING
 
-from holdwater.broker.apis import Api
+from holdwater.broker.apis import BROKER, CONTROLLER, Api
 from holdwater.broker.connection import Call
 from holdwater.core.metadata.image import BROKER_RESOURCE, CLIENT_METRICS_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE, ConfigResource
 from holdwater.kernel.configs.keys import STATIC, Key, broker_keys, client_metrics_keys, group_keys, topic_keys
@@ -174,4 +174,4 @@ def _meaning(kind: int, name: str) -> str:
     return tables.get(kind, group_keys)()[name].meaning
 
 
-API = Api(DescribeConfigsRequest, DescribeConfigsResponse, handle, "DescribeConfigs on Cluster or Topic")
+API = Api(DescribeConfigsRequest, DescribeConfigsResponse, handle, "DescribeConfigs on Cluster or Topic", (BROKER, CONTROLLER))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from holdwater.broker.apis import CONTROLLER, Api
 from holdwater.broker.connection import Call
+from holdwater.broker.older_versions import as_of_version
 from holdwater.wire.messages import (
     BeginQuorumEpochRequest,
     BeginQuorumEpochResponse,
@@ -25,25 +26,25 @@ if TYPE_CHECKING:
 
 def vote(broker: "Broker", call: Call, request: VoteRequest) -> None:
     """A candidate asks for a vote, or whether it would get one."""
-    call.reply(broker.metadata.quorum.handle_vote(request, broker.mono_ms))
+    call.reply(as_of_version(broker.metadata.quorum.handle_vote(request, broker.mono_ms), call.version))
     broker.metadata.pump()
 
 
 def begin_quorum_epoch(broker: "Broker", call: Call, request: BeginQuorumEpochRequest) -> None:
     """A leader presents itself."""
-    call.reply(broker.metadata.quorum.handle_begin_quorum_epoch(request, broker.mono_ms))
+    call.reply(as_of_version(broker.metadata.quorum.handle_begin_quorum_epoch(request, broker.mono_ms), call.version))
     broker.metadata.pump()
 
 
 def end_quorum_epoch(broker: "Broker", call: Call, request: EndQuorumEpochRequest) -> None:
     """A leader resigns."""
-    call.reply(broker.metadata.quorum.handle_end_quorum_epoch(request, broker.mono_ms))
+    call.reply(as_of_version(broker.metadata.quorum.handle_end_quorum_epoch(request, broker.mono_ms), call.version))
     broker.metadata.pump()
 
 
 def fetch_snapshot(broker: "Broker", call: Call, request: FetchSnapshotRequest) -> None:
     """A slice of a metadata snapshot."""
-    call.reply_segments(broker.metadata.quorum.handle_fetch_snapshot(request, broker.mono_ms))
+    call.reply_segments(as_of_version(broker.metadata.quorum.handle_fetch_snapshot(request, broker.mono_ms), call.version))
     broker.metadata.pump()
 
 

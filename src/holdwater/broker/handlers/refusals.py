@@ -7,9 +7,24 @@ from holdwater.kernel.errors import ErrorCode
 from holdwater.wire import messages as m
 
 
-def refusal(request: Any, error: ErrorCode) -> Any:
+def refusal(request: Any, version: int, error: ErrorCode) -> Any:
     """The response to ``request`` that refuses all of it with ``error``."""
+    if isinstance(request, m.ElectLeadersRequest):
+        return _elect_leaders(request, version, error)
     return _REFUSALS[type(request)](request, error)
+
+
+def _elect_leaders(request: m.ElectLeadersRequest, version: int, error: int) -> m.ElectLeadersResponse:
+    """Version 0 has no error of its own, only one for each partition."""
+    result = m.ElectLeadersResponse.ReplicaElectionResult
+    partition = m.ElectLeadersResponse.PartitionResult
+    return m.ElectLeadersResponse(
+        error_code=error if version >= 1 else 0,
+        replica_election_results=[
+            result(topic=topic.topic, partition_result=[partition(partition_id=index, error_code=error) for index in topic.partitions])
+            for topic in request.topic_partitions or ()
+        ],
+    )
 
 
 def _create_topics(request: m.CreateTopicsRequest, error: int) -> m.CreateTopicsResponse:
@@ -50,8 +65,8 @@ _REFUSALS: dict[type, Callable[[Any, int], Any]] = {
     m.CreatePartitionsRequest: _create_partitions,
     m.AlterConfigsRequest: _alter_configs,
     m.IncrementalAlterConfigsRequest: _incremental,
-    m.ElectLeadersRequest: lambda _, error: m.ElectLeadersResponse(error_code=error),
     m.UpdateFeaturesRequest: lambda _, error: m.UpdateFeaturesResponse(error_code=error),
     m.UnregisterBrokerRequest: lambda _, error: m.UnregisterBrokerResponse(error_code=error),
+    m.UnregisterControllerRequest: lambda _, error: m.UnregisterControllerResponse(error_code=error),
     m.DescribeQuorumRequest: lambda _, error: m.DescribeQuorumResponse(error_code=error),
 }

@@ -114,6 +114,12 @@ class LeaderReplica:
         return min(self.min_isr, len(self.replicas))
 
     @property
+    def low_watermark(self) -> int:
+        """Smallest log start offset among this log and those of the followers on live brokers (KIP-107); -1 while one has not told its own."""
+        starts = [progress.log_start_offset for broker, progress in self.followers.items() if broker in self.live_brokers]
+        return min([self.log.log_start_offset, *starts])
+
+    @property
     def under_min_isr(self) -> bool:
         """Whether the committed ISR is too small for a commit."""
         return len(self.isr) < self.effective_min_isr
