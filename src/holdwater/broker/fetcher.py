@@ -177,8 +177,8 @@ class Fetcher:
         self._changed = later
         if resume_ms:
             self._broker.timers.at(resume_ms, self.kick)
-        if not topics and not self._session_epoch:
-            return None
+        if len(later) == len(self._followed):
+            return None  # a fetch of nothing is answered at once, and would be followed by the next at once
         forgotten: dict[bytes, FetchRequest.ForgottenTopic] = {}
         if self._session_epoch:
             for topic_id, index in (*self._forgotten, *later):
