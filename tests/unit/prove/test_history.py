@@ -182,6 +182,14 @@ class TestLoad:
         sends = load_history(tmp_path, Settings(producer={"acks": "0"}), origin_ns=0).sends
         assert [State(one) for one in sends.state] == [State.SENT, State.UNKNOWN, State.UNKNOWN, State.SENT]
 
+    def test_the_first_answer_stands(self, tmp_path: Path) -> None:
+        record(tmp_path)
+        with ColumnWriter(tmp_path / "history" / "producer-0", ANSWERS) as answers:
+            answers.append(0, 0, 99, -192, 170)
+            answers.append(7, 0, 99, 0, 170)  # of a writer that sent nothing: a torn file
+        sends = load_history(tmp_path, Settings(), origin_ns=0).sends
+        assert (sends.state[0], sends.offset[0], sends.done_ns[0]) == (State.OK, 3, 160)
+
     def test_where_nothing_lies_there_is_no_record(self, tmp_path: Path) -> None:
         record(tmp_path)
         log = load_history(tmp_path, Settings(), origin_ns=0).log[1]

@@ -39,6 +39,11 @@ class TestLostWrite:
         assert lost.examples[0]["id"] == "w0#2"
         assert lost.examples[0]["in_its_place"] == "nothing"
 
+    def test_neighbours_are_one_range_and_others_are_not(self) -> None:
+        story = Story().send(7).log([0]).log([3], offset=3, base_sequence=3).log([6], offset=6, base_sequence=6)
+        lost = anomalies(story.history())["lost-write"]
+        assert [(str(one), one.findings) for one in lost.ranges] == [("p0 1..2", 2), ("p0 4..5", 2)]
+
     def test_the_tail_needs_no_later_read(self) -> None:
         lost = only(Story().send(4).log([0, 1]).read_all().history(), "lost-write")
         assert (lost.count, str(lost.ranges[0])) == (2, "p0 2..3")
@@ -238,6 +243,10 @@ class TestAcknowledgedOffsets:
         findings = anomalies(story.history())
         assert findings["shared-offset"].count == 1
         assert {findings["shared-offset"].examples[0][name] for name in ("id", "other")} == {"w0#1", "w0#2"}
+
+    def test_shared_from_the_first_write_on(self) -> None:
+        finding = anomalies(Story().send(1).send(1, offset=0).log([0]).log([1]).history())["shared-offset"]
+        assert (finding.count, finding.examples[0]["other"], finding.examples[0]["id"]) == (1, "w0#0", "w0#1")
 
     def test_the_same_offset_of_two_partitions_is_not_shared(self) -> None:
         assert found(Story().send(1).send(1, partition=1).log([0]).log([1], partition=1).history()) == {}

@@ -41,6 +41,13 @@ class TestPauses:
         # The last acknowledgement before came at 9.010 s; the write that waited was handed over at 10 s: waiting began there.
         assert (pause.start_ns, pause.length_ms, pause.open) == (ORIGIN + 10 * SECOND, 2000.0, False)
 
+    def test_never_before_the_last_acknowledgement(self) -> None:
+        story = Story().send(1, at_s=0).send(1, at_s=1)
+        story.sends[0][0].done_ns = ORIGIN + 5 * SECOND  # waits from the start, and past the other's acknowledgement
+        (pause, later) = write_pauses(story.history(), at_least_ms=200)
+        assert (pause.start_ns, pause.end_ns) == (ORIGIN, ORIGIN + SECOND + 1_000_000)
+        assert (later.start_ns, later.end_ns) == (ORIGIN + SECOND + 1_000_000, ORIGIN + 5 * SECOND)
+
     def test_when_nobody_waits_there_is_no_pause(self) -> None:
         story = Story().send(1, at_s=0).send(1, at_s=30)
         assert write_pauses(story.history(), at_least_ms=100) == []
@@ -136,6 +143,17 @@ class TestVerdict:
         story.event("noise", 0)
         story.events = [e._replace(detail={**e.detail, "led": [4], "replicated": [5]}) if e.kind == "kill" else e for e in story.events]
         assert result(verdict_of(story), "write pause") == ("held", 0.0)
+
+    def test_a_pause_belongs_to_the_round_that_it_shares_most_time_with(self) -> None:
+        story = a_killed_leader()
+        story.event("kill", 20, broker=2, controller=False, led=[0], replicated=[])
+        story.event("probe", 20.1, what="kill", ok=True, broker=2)
+        story.send(1, at_s=19.9)  # handed over before the second kill, answered long after it
+        story.sends[0][-1].done_ns = ORIGIN + 23 * SECOND
+        story.log([111]).read(111, 111, at_s=24)
+        story.positions = {0: 112}
+        judged = verdict_of(story, rounds=2)
+        assert [one["write_pause_ms"] for one in judged.figures["rounds"]] == [2000.0, 3100.0]
 
     def test_broken_when_the_isr_is_not_full_again(self) -> None:
         story = a_killed_leader()
