@@ -74,6 +74,8 @@ class Forwarded:
             answer_here(broker, self._request, self._call.version, self._answered)
         elif broker.is_controller_listener(self._call.listener):
             self._call.reply(refusal(self._request, self._call.version, ErrorCode.NOT_CONTROLLER))
+        elif broker.controller.leader_id == broker.node_id:
+            self._again()  # elected, and not active before everything committed earlier is applied
         else:
             envelope = EnvelopeRequest(request_data=self._call.frame, request_principal=None, client_host_address=b"\x7f\0\0\1")
             broker.controller.request(envelope, 0, EnvelopeResponse, self._unwrap)
