@@ -65,30 +65,19 @@ class LeaderEpochs:
         if epochs and epochs[-1] == epoch and starts[-1] <= start_offset:
             return
         keep = min(bisect_left(epochs, epoch), bisect_left(starts, start_offset))
-        del epochs[keep:]
-        del starts[keep:]
-        epochs.append(epoch)
-        starts.append(start_offset)
-        self._write()
+        self._replace([*epochs[:keep], epoch], [*starts[:keep], start_offset])
 
     def drop_from(self, offset: int) -> None:
         """Forget epochs that start at or above ``offset`` (the log was cut there)."""
         keep = bisect_left(self._starts, offset)
         if keep < len(self._starts):
-            del self._epochs[keep:]
-            del self._starts[keep:]
-            self._write()
+            self._replace(self._epochs[:keep], self._starts[:keep])
 
     def start_at(self, offset: int) -> None:
         """Forget epochs that end at or below ``offset``, the new log start; the one that holds it starts there now."""
         keep = bisect_right(self._starts, offset) - 1
-        if keep >= 0 and self._starts[keep] != offset:
-            self._starts[keep] = offset
-        elif keep <= 0:
-            return
-        del self._epochs[:keep]
-        del self._starts[:keep]
-        self._write()
+        if keep > 0 or (keep == 0 and self._starts[0] != offset):
+            self._replace(self._epochs[keep:], [offset, *self._starts[keep + 1 :]])
 
     def defer(self) -> None:
         """Leave the file alone until ``store``: half of what recovery finds must not be taken for all of it after another crash."""
@@ -97,7 +86,7 @@ class LeaderEpochs:
     def store(self) -> None:
         """End ``defer`` and write the file."""
         self._deferred = False
-        self._write()
+        self._replace(self._epochs, self._starts)
 
     def keep_file(self) -> None:
         """End ``defer`` and leave the file as it was until the next change."""
@@ -111,9 +100,7 @@ class LeaderEpochs:
     def clear(self) -> None:
         """Forget everything."""
         if self._epochs:
-            self._epochs.clear()
-            self._starts.clear()
-            self._write()
+            self._replace([], [])
 
     def end_offset_for(self, epoch: int, log_end_offset: int) -> EpochEnd | None:
         """The largest known epoch not above ``epoch`` and where it ends."""
@@ -137,9 +124,13 @@ class LeaderEpochs:
         """Make the file's content durable; its directory entry is the caller's. Touches nothing in memory, so it may run off the loop."""
         sync_path(self._disk, self._path)
 
-    def _write(self) -> None:
+    def _replace(self, epochs: list[int], starts: list[int]) -> None:
+        """Take new entries, the file first: after a failed write the cache says what the file says."""
+        if not self._deferred:
+            self._write(epochs, starts)
+        self._epochs, self._starts = epochs, starts
         self._unsynced = True
-        if self._deferred:
-            return
-        content = format_pairs([(str(epoch), start) for epoch, start in zip(self._epochs, self._starts, strict=True)])
+
+    def _write(self, epochs: list[int], starts: list[int]) -> None:
+        content = format_pairs([(str(epoch), start) for epoch, start in zip(epochs, starts, strict=True)])
         self._disk.replace_file(self._path, content.encode("ascii"), durable=False)

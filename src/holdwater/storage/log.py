@@ -10,7 +10,8 @@ Invariants, besides those of ``kernel.ports.Log``:
 Not in here: the high watermark, who may append, when to sync. ``recovery`` builds a ``PartitionLog``; ``PartitionLog.create`` makes a new one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from itertools import pairwise
 from struct import Struct
 
@@ -404,45 +405,53 @@ class PartitionLog:
             self._epochs.drop_from(offset)
             self._latest_epoch = self._epochs.latest
             return
-        offset = min(offset, self._end)
-        offset = self._chain.since(offset)[0].batch_boundary(offset)
-        self._prepare_cut(offset)
-        self._chain.remove_from(offset)
-        self._active = self._chain.active
-        self._end = self._active.truncate_to(offset)
+        with self._cutting():
+            offset = min(offset, self._end)
+            offset = self._chain.since(offset)[0].batch_boundary(offset)
+            self._prepare_cut(offset)
+            self._chain.remove_from(offset)
+            self._active = self._chain.active
+            self._end = self._active.truncate_to(offset)
+            if self._end >= self._start:
+                self._follow_cut()
         if self._end < self._start:
             self.truncate_fully_and_start_at(self._start)  # the start lay inside the batch that went
-        else:
-            self._after_cut()
 
     def truncate_fully_and_start_at(self, offset: int) -> None:
         """Remove everything; the log starts and ends at ``offset``."""
-        if self.before_removal is not None and offset > self._start:
-            self.before_removal(offset)
-        self._prepare_cut(min(offset, self._start))
-        self._active = Segment(self._disk, self.path, offset, self.config, self._active.created_ms, fresh=True)
-        self._chain.replace_all(self._active)
-        self._start = self._end = offset
-        self._epochs.clear()
-        self._producer_files.remove_all()
-        self._producers = Producers(offset)
-        self._after_cut()
+        with self._cutting():
+            self._prepare_cut(min(offset, self._start))
+            self._active = Segment(self._disk, self.path, offset, self.config, self._active.created_ms, fresh=True)
+            self._chain.replace_all(self._active)
+            self._start = self._end = offset
+            self._epochs.clear()
+            self._producer_files.remove_all()
+            self._producers = Producers(offset)
+            self._follow_cut()
+
+    @contextmanager
+    def _cutting(self) -> Generator[None, None, None]:
+        """A cut heals an earlier failed append and clears ``damage``; one that fails half way ends all appends."""
+        try:
+            yield
+        except DiskFailure as failure:
+            self._failure = failure
+            raise
+        self._failure = None
+        self.damage = None
 
     def _prepare_cut(self, offset: int) -> None:
+        self._cut_count += 1
+        if self.before_cut is not None and (offset < self._synced or self.damage is not None):
+            self.before_cut(offset)
+        self._synced = min(self._synced, offset)
         for segment in reversed(self.damaged_segments):
             segment.remove()
         self.damaged_segments = []
-        self._cut_count += 1
-        if offset < self._synced:
-            if self.before_cut is not None:
-                self.before_cut(offset)
-            self._synced = offset
 
-    def _after_cut(self) -> None:
+    def _follow_cut(self) -> None:
         self._unsynced.keep(self._chain.segments, self._active)
         self._synced = min(self._synced, self._end)
-        self._failure = None
-        self.damage = None
         self._epochs.drop_from(self._end)
         self._latest_epoch = self._epochs.latest
         self._reload_producers()

@@ -37,12 +37,14 @@ def produce(bootstrap: str) -> list[str]:
     """Records of every codec, a committed and an aborted transaction; returns the committed values."""
     written: list[str] = []
     for codec in CODECS:
-        producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec, "enable.idempotence": True, "linger.ms": 20})
+        producer = Producer(
+            {"bootstrap.servers": bootstrap, "compression.type": codec, "enable.idempotence": True, "linger.ms": 20, "log_level": 0}
+        )
         for n in range(20):
             written.append(f"{codec} {n} " + "x" * 40)
             producer.produce(TOPIC, written[-1].encode(), key=b"k" if n % 2 else None, headers=[("h", b"v")])
         assert producer.flush(30) == 0
-    transactional = Producer({"bootstrap.servers": bootstrap, "transactional.id": "t"})
+    transactional = Producer({"bootstrap.servers": bootstrap, "transactional.id": "t", "log_level": 0})
     transactional.init_transactions(30)
     for outcome in ("committed", "aborted"):
         transactional.begin_transaction()
@@ -58,7 +60,9 @@ def produce(bootstrap: str) -> list[str]:
 
 def consume(bootstrap: str) -> list[str]:
     """The values of the topic up to its end, read_committed."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "g", "isolation.level": "read_committed", "check.crcs": True})
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": "g", "isolation.level": "read_committed", "check.crcs": True, "log_level": 0}
+    )
     position = Position(TOPIC, 0, 0)
     consumer.assign([position])
     deadline = time.monotonic() + 60
@@ -116,6 +120,8 @@ def test_directories_go_back_and_forth(tmp_path: Path) -> None:
         written = produce(bootstrap)
         data = cluster.folder / "1" / "data"
 
+        assert consume(bootstrap) == written  # also waits for the markers of both transactions
+
         cluster.kill(1)
         wait_ended(cluster)
         crashed = tmp_path / "crashed"
@@ -135,7 +141,10 @@ def test_directories_go_back_and_forth(tmp_path: Path) -> None:
         log = directories.logs[PARTITION]
         assert directories.clean_broker_epoch > 0
         assert log.events == []
-        assert (raw(log), log.epoch_entries()[:1], log.producers.states.keys()) == (after_crash[0], after_crash[1][:1], after_crash[2])
+        # Restarted, Kafka may repeat the marker of a transaction whose end it had not noted itself.
+        assert raw(log).startswith(after_crash[0])
+        assert committed(log) == written
+        assert (log.epoch_entries()[:1], log.producers.states.keys()) == (after_crash[1][:1], after_crash[2])
 
         epoch = log.latest_epoch + 1
         for codec in Compression:

@@ -10,6 +10,7 @@ import pytest
 from tests.support.logs import append, batch, marker, produced, producer_facts, raw, read_all
 
 from holdwater.kernel.identifiers import TopicPartition
+from holdwater.kernel.ports import DiskFailure
 from holdwater.kernel.rng import Rng
 from holdwater.sim.disk import Crashed, Fault, Operation, SimDisk
 from holdwater.storage.config import LogConfig
@@ -165,7 +166,7 @@ def crashed_life(number: int, fault: Fault) -> Life:
     disk.on_operation = lambda operation: fault if operation.number == number else None
     try:
         life.run()
-    except Crashed:
+    except (Crashed, DiskFailure):
         pass
     else:
         assert number > disk.operation_count
@@ -213,6 +214,41 @@ def test_a_crash_at_every_disk_operation(fault: Fault, power: str) -> None:
                 directories = open_directories(disk)
                 assert facts(directories) == first, "recovering twice is recovering once"
             check(life, directories, power_lost=power != "kept")
+
+
+@pytest.mark.parametrize("fault", [Fault.IO_ERROR, Fault.FULL])
+@pytest.mark.parametrize("power", [False, True])
+def test_a_failure_of_every_disk_operation(fault: Fault, power: bool) -> None:
+    """The broker takes the directory offline and ends; what it finds at its next start is no worse than after a crash."""
+    for number in range(FIRST, TOTAL + 2):
+        life = crashed_life(number, fault)
+        if power:
+            life.disk.power_loss(Rng(number))
+        else:
+            life.disk.crash()
+        check(life, open_directories(life.disk), power_lost=power)
+
+
+@pytest.mark.parametrize("fault", [Fault.IO_ERROR, Fault.FULL])
+def test_a_log_goes_on_after_any_failed_append_or_refuses(fault: Fault) -> None:
+    """A full disk is not the end: the next append either continues an intact log or fails too."""
+    for number in range(FIRST, TOTAL + 2):
+        life = crashed_life(number, fault)
+        log = life.directories.logs.get(PARTITION)
+        if log is None:
+            continue
+        try:
+            append(log, batch("after"), epoch=life.epoch + 1)
+        except DiskFailure:
+            continue
+        records = read_all(log)
+        assert normal(records[:-1]) in life.states[-2:]
+        assert records[-1] == Record(len(records) - 1, 1_000, None, b"after")
+        known = log.epoch_entries(), producer_facts(log)
+        life.disk.crash()
+        again = open_directories(life.disk).logs[PARTITION]
+        assert read_all(again) == records
+        assert (again.epoch_entries(), producer_facts(again)) == known
 
 
 def test_a_crash_at_every_operation_of_recovery() -> None:

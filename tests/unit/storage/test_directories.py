@@ -323,6 +323,11 @@ def test_a_damaged_log_is_kept_apart_and_found_damaged_again() -> None:
         stop(directories)
         assert not disk.exists(f"{ONE}/.kafka_cleanshutdown")
     directories = opened(disk, ONE)
+    directories.cut_damage(A0)
+    assert values(directories.logs[A0]) == ["0"]
+    disk.crash()
+    directories = opened(disk, ONE)
+    assert values(directories.logs[A0]) == ["0"], "what was cut knowingly is no damage at the next start"
     directories.delete(A0, bytes(16))
     directories.create(A0, ID_A, CONFIG, 1_000)
 

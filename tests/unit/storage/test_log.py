@@ -438,6 +438,31 @@ def test_a_failed_append_that_cannot_be_cut_ends_all_appends() -> None:
     assert values(log) == ["0", "1"]
 
 
+def test_an_epoch_that_could_not_be_stored_is_not_assigned() -> None:
+    disk = new_disk()
+    log = new_log(disk)
+    fill(log, 1, epoch=1)
+    failing(disk, Fault.FULL, "replace_file")
+    with pytest.raises(DiskFailure):
+        append(log, batch("x"), epoch=2)
+    assert (log.log_end_offset, log.epoch_entries(), log.latest_epoch) == (1, [(1, 0)], 1)
+    disk.on_operation = None
+    fill(log, 1, epoch=2)
+    assert disk.read_file(f"{DIRECTORY}/leader-epoch-checkpoint") == b"0\n2\n1 0\n2 1\n"
+
+
+def test_a_cut_that_failed_half_way_ends_all_appends() -> None:
+    disk = new_disk()
+    log = new_log(disk)
+    fill(log, 1, 1, 1)
+    failing(disk, Fault.IO_ERROR, "truncate")
+    with pytest.raises(DiskFailure):
+        log.truncate_to(1)
+    disk.on_operation = None
+    with pytest.raises(DiskFailure):
+        append(log, batch("x"))
+
+
 def test_control_batches_of_the_metadata_quorum_pass() -> None:
     log = new_log()
     data = build_batch([Record(0, 1, b"\0\0\0\2", b"")], control=True)
