@@ -10,7 +10,7 @@ def test_all_brokers_together_stop_in_order(tmp_path: Path) -> None:
     with running(tmp_path) as cluster:
         cluster.create_topic("t", partitions=3)
         told = time.monotonic()
-    assert time.monotonic() - told < 2.0
+    assert time.monotonic() - told < 15.0, "20 s later they would have been killed"
     for broker in (1, 2, 3):
         log = cluster.log(broker)
         assert "stopped cleanly" in log
@@ -23,7 +23,7 @@ def test_the_last_broker_stops_without_a_quorum(tmp_path: Path) -> None:
         cluster.kill(1)
         cluster.kill(2)
         told = time.monotonic()
-    assert time.monotonic() - told < 6.0
+    assert time.monotonic() - told < 18.0, "20 s later it would have been killed"
     log = cluster.log(3)
     assert "no active controller answers: stopping without one" in log
     assert "stopped cleanly" in log

@@ -59,10 +59,10 @@ def test_the_limit_is_exact(codec: int, stream: bytes) -> None:
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_bomb_is_refused_quickly(codec: int) -> None:
     bomb = compress(codec, bytes(64 << 20))
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(CorruptRecords, match="limit"):
         decompress(codec, bomb, 1 << 20)
-    assert time.perf_counter() - started < 0.25, "S5 says 20 ms; a shared machine gets more"
+    assert time.thread_time() - started < 0.25, "S5 says 20 ms; CPU time, with room for a shared machine"
 
 
 def test_a_snappy_block_that_lies_about_its_size_is_refused() -> None:
