@@ -149,7 +149,7 @@ class Client:
 
     def any_connection(self) -> ClientConnection:
         """The connection to some broker, one that is not resting if there is one."""
-        known = list(self._addresses.values()) or self._bootstrap
+        known = list(dict.fromkeys([*self._addresses.values(), *self._bootstrap]))
         first = self.rng.below(len(known))
         order = [self._connection_to(known[(first + step) % len(known)]) for step in range(len(known))]
         return next((each for each in order if not each.is_resting), order[0])

@@ -89,6 +89,8 @@ class Faults:
         for node in cluster.nodes.values():
             node.disk.on_operation = None
             node.resume()
+            if node.stopping:
+                node.kill()
             if node.state == "OFF":
                 node.start()
 
@@ -181,7 +183,7 @@ class Faults:
 
     def stop(self, fault: Fault, node: SimNode) -> bool:
         """An orderly stop, and a restart; killed when it takes too long."""
-        if node.state != "RUNNING" or node.paused:
+        if node.state != "RUNNING" or node.paused or node.stopping:
             return False
         node.stop()
         incarnation = node.incarnation

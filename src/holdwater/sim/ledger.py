@@ -26,19 +26,19 @@ class CommittedLog:
     def __init__(self, name: str) -> None:
         self.name = name
         self.entries: dict[int, Entry] = {}
-        self.end = -1
-        """Offset after the last entry; -1 before the first look."""
+        self.end = 0
+        """Offset after the last entry."""
         self.sequences: dict[tuple[int, int], int] = {}
         """Last sequence of each (producer id, producer epoch)."""
-        self._is_whole = True
-        """Whether it has every batch since offset 0."""
+        self._gaps: list[tuple[int, int]] = []
+        """Ranges below ``end`` that nobody has shown; who still has them may."""
 
     def take_in(self, who: str, log: Log, start: int, high_watermark: int) -> None:
         """A replica holds ``[start, high_watermark)`` to be committed: note what is new, compare what is known. Raises ``SafetyViolation``."""
         offset = max(start, log.log_start_offset)
-        if self.end < 0 or self.end < offset == log.log_start_offset:
-            self.end = offset  # what is missing went into a snapshot, or was deleted, before anybody looked
-            self._is_whole = offset == 0
+        if self.end < offset == log.log_start_offset:
+            self._gaps.append((self.end, offset))  # it went into a snapshot, or was deleted, before anybody looked
+            self.end = offset
         while offset < high_watermark:
             data = log.read(offset, _READ_BYTES, high_watermark, at_least_one=True)
             if not data:
@@ -56,6 +56,9 @@ class CommittedLog:
                     f"{self.name} at {header.base_offset}: {who} has {_short(header)}, committed was {_short(known.header)}",
                 )
             return
+        if any(start <= header.base_offset < end for start, end in self._gaps):
+            self.entries[header.base_offset] = Entry(header, data)
+            return
         if header.base_offset != self.end:
             raise SafetyViolation("R10", f"{self.name}: {who} has a batch at {header.base_offset}, committed were batches up to {self.end}")
         self._check_sequence(header)
@@ -69,7 +72,7 @@ class CommittedLog:
         key = (header.producer_id, header.producer_epoch)
         last = self.sequences.get(key)
         expected = 0 if last is None else (last + 1) & 0x7FFFFFFF
-        if header.base_sequence != expected and (last is not None or self._is_whole):
+        if header.base_sequence != expected and (last is not None or not self._gaps):
             raise SafetyViolation("P1", f"{self.name} at {header.base_offset}: {_short(header)}, expected was sequence {expected}")
         self.sequences[key] = (header.base_sequence + header.last_offset_delta) & 0x7FFFFFFF
 

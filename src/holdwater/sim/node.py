@@ -41,6 +41,8 @@ class SimNode:
         self.opened: OpenedNode | None = None
         self.state = "OFF"
         self.paused = False
+        self.stopping = False
+        """Whether an orderly stop is under way."""
         self.incarnation = 0
         """Counts the processes that this machine has had."""
         self.on_event: Callable[[SimNode], None] = lambda node: None
@@ -139,6 +141,7 @@ class SimNode:
         self.opened = None
         self.state = "OFF"
         self.paused = False
+        self.stopping = False
         self._wake_us = NEVER
         self._inbox.clear()
         self._accepted.clear()
@@ -148,7 +151,8 @@ class SimNode:
     def stop(self) -> None:
         """Stop in order, as on SIGTERM."""
         broker = self.broker
-        if broker is not None:
+        if broker is not None and not self.stopping:
+            self.stopping = True
             self._trace.line(self.machine, "stopping")
             self._enter(broker.stop, self._stopped)
 

@@ -37,12 +37,13 @@ _RETRIED = frozenset(
 
 
 class Batch:
-    """Records that travel together. ``sequence`` is -1 until the first attempt."""
+    """Records that travel together. ``sequence`` is -1 until the first attempt; ``number`` counts the batches of a partition."""
 
-    __slots__ = ("attempts", "deadline_us", "frame", "index", "records", "sequence", "under_way")
+    __slots__ = ("attempts", "deadline_us", "frame", "index", "number", "records", "sequence", "under_way")
 
-    def __init__(self, index: int, deadline_us: int) -> None:
+    def __init__(self, index: int, number: int, deadline_us: int) -> None:
         self.index = index
+        self.number = number
         self.records: list[Sent] = []
         self.sequence = -1
         self.attempts = 0
@@ -52,27 +53,28 @@ class Batch:
 
 
 class Lane:
-    """One partition's batches, oldest first: those under way and those that wait."""
+    """One partition's unanswered batches, oldest first."""
 
-    __slots__ = ("batches", "next_sequence", "retry_us")
+    __slots__ = ("batch_count", "batches", "next_sequence", "retry_us")
 
     def __init__(self) -> None:
         self.batches: deque[Batch] = deque()
+        self.batch_count = 0
         self.next_sequence = 0
         self.retry_us = 0
 
     def sendable(self, now_us: int) -> Batch | None:
-        """The next batch that may leave: a retried one only when nothing older is unanswered, a new one behind no retried one that waits."""
+        """The next batch that may leave.
+
+        A retried one only when nothing older is unanswered, a new one behind no retried one that waits. None is sent that is five or more
+        after the oldest unanswered one, though some between may be acknowledged: a leader recognises the last five batches, no more.
+        """
         if now_us < self.retry_us:
             return None
-        under_way = 0
         for place, batch in enumerate(self.batches):
-            if batch.under_way:
-                under_way += 1
-            elif batch.attempts and place > 0:
-                return None
-            else:
-                return batch if under_way < IN_FLIGHT_MAX else None
+            if not batch.under_way:
+                waits = (batch.attempts and place > 0) or batch.number >= self.batches[0].number + IN_FLIGHT_MAX
+                return None if waits else batch
         return None
 
 
@@ -125,7 +127,8 @@ class Producer(Client):
         lane = self._lanes.setdefault(index, Lane())
         last = lane.batches[-1] if lane.batches else None
         if last is None or last.attempts or len(last.records) >= self.batch_max:
-            last = Batch(index, self.scheduler.now_us + DELIVERY_TIMEOUT_US)
+            lane.batch_count += 1
+            last = Batch(index, lane.batch_count, self.scheduler.now_us + DELIVERY_TIMEOUT_US)
             lane.batches.append(last)
         last.records.append(sent)
         self._drain_soon()
