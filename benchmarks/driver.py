@@ -14,7 +14,7 @@ from collections import deque
 from typing import Any
 
 import confluent_kafka
-from confluent_kafka import Consumer, ElectionType, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 _BATCH = 500
@@ -28,8 +28,10 @@ def main() -> int:
     for line in sys.stdin:
         request = json.loads(line)
         op = request.pop("op")
+        before = time.process_time()
         try:
             answer = _OPS[op](admins, **request)
+            answer["client_cpu_s"] = time.process_time() - before
         except (KafkaException, OSError, RuntimeError) as problem:
             answer = {"error": f"{op}: {problem}"}
         print(json.dumps(answer), flush=True)
@@ -78,16 +80,6 @@ def delete_topic(admins: dict[str, AdminClient], bootstrap: str, topic: str) -> 
     """Delete a topic."""
     _admin(admins, bootstrap).delete_topics([topic], request_timeout=15)[topic].result()
     return {}
-
-
-def elect_preferred(admins: dict[str, AdminClient], bootstrap: str, topic: str, partitions: int) -> dict[str, Any]:
-    """Give each partition back to its preferred leader; ``supported`` is false where the cluster does not serve that."""
-    wanted = [TopicPartition(topic, index) for index in range(partitions)]
-    try:
-        _admin(admins, bootstrap).elect_leaders(ElectionType.PREFERRED, wanted, request_timeout=10).result()
-    except KafkaException as problem:
-        return {"supported": False, "why": str(problem)}
-    return {"supported": True}
 
 
 def forget(admins: dict[str, AdminClient], bootstrap: str) -> dict[str, Any]:
@@ -316,7 +308,6 @@ _OPS: dict[str, Any] = {
     "versions": versions,
     "create_topic": create_topic,
     "delete_topic": delete_topic,
-    "elect_preferred": elect_preferred,
     "forget": forget,
     "first_write": first_write,
     "produce": produce,

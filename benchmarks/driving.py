@@ -54,7 +54,7 @@ class Driver:
         """Write one line to the client."""
         stdin = self._process.stdin
         if stdin is None or self._process.poll() is not None:
-            raise DriverFailed(f"the client program has ended; see {self._log}")
+            raise DriverFailed(self._ended())
         stdin.write(line.encode() + b"\n")
         stdin.flush()
 
@@ -72,13 +72,16 @@ class Driver:
         deadline = time.monotonic() + limit_s
         while b"\n" not in self._received:
             if not select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise DriverFailed(f"the client program gave no answer within {limit_s:g} s; see {self._log}")
+                raise DriverFailed(f"the client program gave no answer within {limit_s:g} s")
             data = os.read(stdout.fileno(), 1 << 20)
             if not data:
-                raise DriverFailed(f"the client program has ended; see {self._log}")
+                raise DriverFailed(self._ended())
             self._received += data
         line, _, self._received = self._received.partition(b"\n")
         return line
+
+    def _ended(self) -> str:
+        return f"the client program has ended: {self._log.read_text(errors='replace')[-1500:]}"
 
     def close(self) -> None:
         """End the client."""

@@ -103,8 +103,8 @@ _METHOD = """\
   acknowledged; the client is loaded already. holdwater formats its directories within that time; Apache Kafka's were formatted before.
 - **Memory** is the proportional set size of every process {memory_wait_s:g} s after the start, with one topic of RF 3.
 - **Write pause**: six partitions, RF 3, a stock producer at 600 records/s, `kill -9`; the longest time without an acknowledgement on any partition.
-  All partitions have a replica on the killed broker. Every third kill hits the active controller, the others the broker that leads most. The next
-  kill waits for full ISRs and preferred leaders.
+  All partitions have a replica on the killed broker, and each broker leads two of them. Every third kill hits the active controller. The next
+  kill waits until the killed broker is back in every ISR, and has a new topic.
 """
 
 
