@@ -41,7 +41,7 @@ from holdwater.kernel.configs.topics import effective_all
 from holdwater.kernel.identifiers import TopicPartition
 from holdwater.kernel.ports import DiskFailure, Log, SnapshotStore
 from holdwater.kernel.rng import Rng
-from holdwater.wire.codec import ProtocolError, decoder
+from holdwater.wire.codec import ProtocolError, prefix_decoder
 from holdwater.wire.codec.frames import decode_request_header
 from holdwater.wire.messages import RequestHeader
 
@@ -187,7 +187,8 @@ class Broker:
             if api is None:
                 return
             budget = CONTROLLER_BUDGET if connection.listener in self._controller_listeners else CLIENT_BUDGET
-            request = decoder(api.request_class, call.version)(data, start, len(data), budget)
+            # Bytes after the request are passed over, as Kafka does: librdkafka 2.16 leaves three behind when it asks for all topics.
+            request, _ = prefix_decoder(api.request_class, call.version)(data, start, len(data), budget)
         except ProtocolError as problem:
             self.note(f"closing the connection from {connection.address} on {connection.listener}: {problem}")
             connection.close()
@@ -219,7 +220,8 @@ class Broker:
         api = TABLE.get(key)
         if api is None or not api.versions[0] <= version <= api.versions[1]:
             raise ProtocolError(f"version {version} of API key {key} is not served")
-        return header, api, decoder(api.request_class, version)(data, start, len(data), CLIENT_BUDGET)
+        request, _ = prefix_decoder(api.request_class, version)(data, start, len(data), CLIENT_BUDGET)
+        return header, api, request
 
     def link_up(self, link_id: int) -> None:
         """A link is connected."""
