@@ -1,7 +1,7 @@
 """What one append and one read of a partition's log cost. ``python -m benchmarks.log``
 
-Prints microseconds per call, the best of many runs of a hundred calls, so that a busy machine disturbs little: the log alone (over files that do nothing), the bare system call, and both together
-on a temporary directory. Nothing is asserted: machines differ.
+Prints microseconds per call, the best of many runs of a hundred calls, so that a busy machine disturbs little: the log alone (over files that
+do nothing), the bare system call, and both together on a temporary directory. Nothing is asserted: machines differ.
 """
 
 import gc
