@@ -122,6 +122,7 @@ class Broker:
         self.isr = IsrChanges(self)
         self.replicas = ReplicaManager(self, stored.logs, self.fetchers, self.isr)
         self.fetch_sessions = SessionCache(config.int("max.incremental.fetch.session.cache.slots"), lambda: rng.below(2**31 - 1) + 1)
+        self.fetch_max_bytes = config.int("fetch.max.bytes")
         self.producer_ids = ProducerIds(self)
         self.suspects = Suspects(self)
         self.assignments = Assignments(self)

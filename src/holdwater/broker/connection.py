@@ -41,8 +41,8 @@ class Connection:
         self.slots: deque[Slot] = deque()
         self.closed = False
         self.client_software: tuple[str, str] = ("unknown", "unknown")
-        self.on_close: dict[str, Any] = {}
-        """Callbacks by name that run once when the connection is gone."""
+        self.on_close: dict[Any, Any] = {}
+        """Callbacks, by name or by what they are for, that run once when the connection is gone."""
 
     def fill(self, slot: Slot, parts: list[bytes]) -> None:
         """The response of ``slot`` is ready; send it, and those behind it that are, unless an earlier one is still missing."""

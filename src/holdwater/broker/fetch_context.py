@@ -116,6 +116,7 @@ class ItemResult:
         "aborted",
         "diverging",
         "error_code",
+        "held_back",
         "high_watermark",
         "item",
         "last_stable_offset",
@@ -131,6 +132,8 @@ class ItemResult:
         self.last_stable_offset = -1
         self.log_start_offset = -1
         self.records = b""
+        self.held_back = False
+        """There are records, and no room for them in this answer: the item stays dirty."""
         self.aborted: list[AbortedTransaction] | None = None
         self.diverging: EpochEnd | None = None
         self.replica: LeaderReplica | None = None
@@ -169,8 +172,10 @@ def look(item: FetchItem, isolation: int, max_bytes: int, *, at_least_one: bool)
         upper = end
     else:
         upper = result.last_stable_offset if isolation == READ_COMMITTED else high_watermark
-    if offset < upper and max_bytes > 0:
-        result.records = log.read(offset, min(item.max_bytes, max_bytes), upper, at_least_one=at_least_one)
+    if offset < upper:
+        if max_bytes > 0:
+            result.records = log.read(offset, min(item.max_bytes, max_bytes), upper, at_least_one=at_least_one)
+        result.held_back = not result.records
         if isolation == READ_COMMITTED and result.records:
             result.aborted = log.aborted_transactions(offset, upper)
     return result

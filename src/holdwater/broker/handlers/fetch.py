@@ -43,6 +43,7 @@ def handle(broker: "Broker", call: Call, request: FetchRequest) -> None:
         return
     if context.parked is not None:  # its client gave that request up, or it would not ask again
         _finish(broker, context)
+    request.max_bytes = min(request.max_bytes, broker.fetch_max_bytes)
     _take_in(broker, call, request, context, replica_epoch)
     full = context.session_id == 0 or request.session_epoch == INITIAL_EPOCH
     results, size, urgent = _look_at_all(context, request, full=full)
@@ -51,6 +52,22 @@ def handle(broker: "Broker", call: Call, request: FetchRequest) -> None:
         return
     timer = broker.timers.at(broker.mono_ms + request.max_wait_ms, lambda: _finish(broker, context))
     context.parked = ParkedFetch(call, request, request.min_bytes, timer)
+    call.connection.on_close[context] = lambda: _abandon(context)
+
+
+def _abandon(context: FetchContext) -> None:
+    """Nobody waits for the answer any more: how long a client wanted to wait must not decide how long it is remembered."""
+    if _unpark(context) is not None and context.session_id == 0:
+        context.close()
+
+
+def _unpark(context: FetchContext) -> ParkedFetch | None:
+    """The fetch that was parked, if one was; it waits no more."""
+    parked, context.parked = context.parked, None
+    if parked is not None:
+        parked.timer.cancel()
+        parked.call.connection.on_close.pop(context, None)
+    return parked
 
 
 def _note_follower(broker: "Broker", call: Call, replica_id: int) -> None:
@@ -76,8 +93,7 @@ def retry(broker: "Broker", context: FetchContext) -> None:
         return
     results, size, urgent = _look_at_all(context, parked.request, full=False)
     if size >= parked.min_bytes or urgent:
-        parked.timer.cancel()
-        context.parked = None
+        _unpark(context)
         if context.session_id == 0:
             results = _with_the_unchanged(context, parked.request, results)
         _answer(broker, parked.call, parked.request, context, results)
@@ -92,11 +108,9 @@ def _is_metadata_fetch(call: Call, request: FetchRequest) -> bool:
 
 def _finish(broker: "Broker", context: FetchContext) -> None:
     """The wait is over, whatever there is to say."""
-    parked = context.parked
+    parked = _unpark(context)
     if parked is None:
         return
-    parked.timer.cancel()
-    context.parked = None
     results, _, _ = _look_at_all(context, parked.request, full=context.session_id == 0)
     _answer(broker, parked.call, parked.request, context, results)
 
@@ -129,6 +143,9 @@ def _take_in(broker: "Broker", call: Call, request: FetchRequest, context: Fetch
     for topic in request.forgotten_topics_data:
         for index in topic.partitions:
             context.forget((topic.topic_id if by_id else topic.topic, index))
+    for item in context.dirty:  # the client need not name again what was not here when it last asked
+        if item.partition is None or item.partition.deleted:
+            _bind(broker, item, by_id=by_id)
     for topic in request.topics:
         name: str | bytes = topic.topic_id if by_id else topic.topic
         for asked in topic.partitions:
@@ -177,13 +194,13 @@ def _look_at_all(context: FetchContext, request: FetchRequest, *, full: bool) ->
             urgent = True
             results.append(result)
         else:
-            if budget > size:
+            if not result.held_back:
                 dirty.pop(item, None)
             if full or result.high_watermark != item.told_high_watermark or result.log_start_offset != item.told_log_start:
                 results.append(result)
                 dirty[item] = None  # told only when an answer leaves
     for item in served:  # those that got something go behind those that did not
-        del dirty[item]
+        dirty.pop(item, None)
         dirty[item] = None
     return results, size, urgent
 
@@ -212,7 +229,7 @@ def _answer(broker: "Broker", call: Call, request: FetchRequest, context: FetchC
         if session:
             item.told_high_watermark = result.high_watermark
             item.told_log_start = result.log_start_offset
-            if not result.records and not result.error_code and result.diverging is None:
+            if not result.records and not result.held_back and not result.error_code and result.diverging is None:
                 context.dirty.pop(item, None)
     if not session:
         context.close()

@@ -70,7 +70,7 @@ delete.topic.enable	boolean	true		static	acts	Whether topics may be deleted
 early.start.listeners	list	~	members:	static	later	Listeners that open before authorisation data is loaded
 errors.deadletterqueue.auto.create.topics.enable	boolean	false		cluster	later	Whether dead letter topics of share groups are made when needed
 errors.deadletterqueue.topic.name.prefix	string	dlq.		cluster	later	How dead letter topics of share groups begin
-fetch.max.bytes	int	57671680	1024..	static	later	Most bytes in one fetch response
+fetch.max.bytes	int	57671680	1024..	static	acts	Most bytes in one fetch response
 fetch.purgatory.purge.interval.requests	int	1000		static	none	Cleaning interval of waiting fetches
 follower.fetch.last.tiered.offset.enable	boolean	false		cluster	none	Where a new follower of a tiered topic begins
 follower.replication.throttled.rate	long	9223372036854775807	0..	cluster	later	Bytes per second of throttled replication that a follower takes in

@@ -1,0 +1,130 @@
+"""What a fetch session remembers of its partitions."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from tests.support.logs import batch, new_log
+
+from holdwater.broker.broker import Broker
+from holdwater.broker.connection import Call, Connection
+from holdwater.broker.fetch_context import SessionCache
+from holdwater.broker.handlers import fetch
+from holdwater.broker.partitions import HostedPartition
+from holdwater.broker.timers import Timers
+from holdwater.core.replica import LeaderReplica
+from holdwater.kernel.errors import ErrorCode
+from holdwater.kernel.identifiers import TopicPartition
+from holdwater.wire.codec import decode
+from holdwater.wire.messages import FetchRequest, FetchResponse
+from holdwater.wire.records import parse_header
+
+VERSION = 17
+TOPIC_ID = bytes(15) + b"\x07"
+
+
+class World:
+    """A broker that hosts what ``host`` says, and one consumer's connection to it."""
+
+    def __init__(self) -> None:
+        self.hosted: dict[tuple[bytes, int], HostedPartition] = {}
+        self.written: list[bytes] = []
+        ids = iter(range(1, 1000))
+        replicas = SimpleNamespace(
+            by_id=lambda topic_id, index: self.hosted.get((topic_id, index)),  # pyright: ignore[reportUnknownLambdaType]
+            why_missing=lambda *_: int(ErrorCode.NOT_LEADER_OR_FOLLOWER),  # pyright: ignore[reportUnknownLambdaType]
+        )
+        self.broker = cast(
+            Broker,
+            SimpleNamespace(
+                mono_ms=1000,
+                timers=Timers(),
+                replicas=replicas,
+                fetch_sessions=SessionCache(10, lambda: next(ids)),
+                fetch_max_bytes=1 << 20,
+                is_controller_listener=lambda _: False,  # pyright: ignore[reportUnknownLambdaType]
+                endpoint_for=lambda *_: None,  # pyright: ignore[reportUnknownLambdaType]
+                image=SimpleNamespace(topic_ids={}, partition=lambda *_: None),  # pyright: ignore[reportUnknownLambdaType]
+            ),
+        )
+        transport = SimpleNamespace(write=lambda _, parts: self.written.append(b"".join(parts)))  # pyright: ignore[reportUnknownLambdaType]
+        self.connection = Connection(1, "PLAINTEXT", "nowhere", cast(Any, transport), lambda _: None)
+        self.wake: dict[Any, None] = {}
+
+    def host(self, index: int, *values: str) -> HostedPartition:
+        """Lead a partition, alone, with one batch."""
+        log = new_log()
+        partition = self.hosted[(TOPIC_ID, index)] = HostedPartition(TopicPartition("t", index), TOPIC_ID, log, self.wake)
+        replica = partition.replica = LeaderReplica(
+            broker_id=1, log=log, leader_epoch=0, partition_epoch=0, replicas=(1,), isr=(1,), min_isr=1,
+            high_watermark=0, live_brokers={1: 1}, mono_ms=0,
+        )  # fmt: skip
+        if values:
+            data = batch(*values)
+            replica.append(data, parse_header(data), -1, 1000)
+            replica.advance_high_watermark(1000, 0)
+        return partition
+
+    def fetch(
+        self, session: int, epoch: int, offsets: dict[int, int], *, max_bytes: int = 1 << 20, wait_ms: int = 0
+    ) -> FetchResponse | None:
+        """Fetch from the named partitions; the answer if there is one."""
+        asked = [FetchRequest.FetchPartition(partition=i, fetch_offset=at, partition_max_bytes=1 << 30) for i, at in offsets.items()]
+        request = FetchRequest(
+            max_wait_ms=wait_ms, min_bytes=1, max_bytes=max_bytes, session_id=session, session_epoch=epoch,
+            topics=[FetchRequest.FetchTopic(topic_id=TOPIC_ID, partitions=asked)] if asked else [],
+        )  # fmt: skip
+        before = len(self.written)
+        fetch.handle(self.broker, Call(self.connection, 1, VERSION, 1, None), request)
+        return decode(FetchResponse, VERSION, self.written[-1], 9) if len(self.written) > before else None
+
+
+def given(response: FetchResponse | None) -> dict[int, tuple[int, bool]]:
+    """Error and whether there are records, by partition."""
+    assert response is not None
+    return {p.partition_index: (p.error_code, bool(p.records)) for topic in response.responses for p in topic.partitions}
+
+
+def test_a_partition_whose_batch_found_no_room_comes_with_the_next_answer() -> None:
+    world = World()
+    world.host(0, "a" * 400)
+    world.host(1, "b" * 400)
+    first = world.fetch(0, 0, {0: 0, 1: 0}, max_bytes=600)
+    assert given(first) == {0: (0, True), 1: (0, False)}
+    assert first is not None
+    second = world.fetch(first.session_id, 1, {0: 1}, max_bytes=600)
+    assert given(second)[1] == (0, True)
+
+
+def test_a_partition_that_was_not_here_yet_is_found_without_being_named_again() -> None:
+    world = World()
+    first = world.fetch(0, 0, {0: 0})
+    assert given(first) == {0: (ErrorCode.NOT_LEADER_OR_FOLLOWER, False)}
+    assert first is not None
+    world.host(0, "a")
+    assert given(world.fetch(first.session_id, 1, {})) == {0: (0, True)}
+
+
+def test_a_fetch_whose_connection_closes_is_not_kept_until_its_time_is_up() -> None:
+    world = World()
+    partition = world.host(0)
+    assert world.fetch(0, -1, {0: 0}, wait_ms=2**31 - 1) is None
+    assert partition.consumer_items
+    world.connection.closed = True
+    for callback in list(world.connection.on_close.values()):
+        callback()
+    assert not partition.consumer_items
+    assert world.broker.timers.next_due() > 2**32
+
+
+def test_an_answer_is_no_larger_than_the_broker_allows() -> None:
+    world = World()
+    partition = world.host(0)
+    replica = partition.leader()
+    assert replica is not None
+    for _ in range(3):
+        data = batch("c" * 500_000)
+        replica.append(data, parse_header(data), -1, 1000)
+    replica.advance_high_watermark(1000, 0)
+    answer = world.fetch(0, -1, {0: 0}, max_bytes=2**31 - 1)
+    assert answer is not None
+    assert len(answer.responses[0].partitions[0].records or b"") < 1 << 20
