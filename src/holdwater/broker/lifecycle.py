@@ -55,7 +55,7 @@ class Lifecycle:
 
     def controller_changed(self) -> None:
         """Another active controller: it may not know this broker yet, and starts its lease anew."""
-        if self.state != "STOPPED":
+        if self.state != "STOPPED" and self._broker.config.is_broker:
             self._soon(0)
 
     def is_registered_in(self, image: MetadataImage) -> bool:

@@ -29,17 +29,22 @@ def format_cluster(plan: ClusterPlan, directory: Path) -> None:
             raise ClusterError(str(problem)) from problem
 
 
-def format_single(config: BrokerConfig) -> None:
-    """Format a node's empty directories as a new cluster with this node as its only voter. Raises ``ClusterError``."""
+def format_single(config: BrokerConfig, cluster_id: str | None = None) -> None:
+    """Format a node's empty directories. Raises ``ClusterError``.
+
+    Without ``cluster_id`` a new cluster begins, with this node as its only voter. With it the node joins that cluster: as a broker, or as one
+    of the static voters of ``controller.quorum.voters``.
+    """
     disk = RealDisk()
-    cluster_id = uuid_to_text(new_id())
     controllers = config.listener_plan.advertised_controller
-    if not config.is_controller or not controllers:
-        raise ClusterError("only a node with the controller role can begin a cluster by itself; see process.roles")
+    begins = cluster_id is None
+    if begins and (not config.is_controller or not controllers):
+        raise ClusterError("only a node with the controller role can begin a cluster by itself; name the cluster to join with --cluster-id")
+    cluster_id = cluster_id or uuid_to_text(new_id())
     try:
         for path in config.log_dirs:
             meta = MetaProperties(cluster_id, config.node_id, new_id())
-            if path == config.metadata_log_dir:
+            if path == config.metadata_log_dir and begins and not config.voters:
                 endpoints = tuple(Endpoint(at.name, at.host, at.port) for at in controllers)
                 format_node(disk, config, meta, [Voter(config.node_id, meta.directory_id, endpoints)], wall_ms())
             else:

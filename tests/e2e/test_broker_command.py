@@ -1,0 +1,92 @@
+"""``holdwater broker`` with Kafka's ``server.properties``: split roles, static voters, what it refuses."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from holdwater.cluster.plan import make_plan
+
+CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
+
+
+def properties(folder: Path, node_id: int, roles: str, listener: str, voters: str) -> Path:
+    path = folder / f"{node_id}.properties"
+    path.write_text(
+        f"process.roles={roles}\nnode.id={node_id}\nlisteners={listener}\ncontroller.listener.names=CONTROLLER\n"
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+        f"controller.quorum.voters={voters}\nlog.dirs={folder}/node-{node_id}-a,{folder}/node-{node_id}-b\n"
+        "offsets.topic.replication.factor=1\n"
+    )
+    return path
+
+
+@contextmanager
+def running(path: Path) -> Iterator[Path]:
+    """A node, formatted and started; yields its log."""
+    log = path.with_suffix(".out")
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "holdwater", "broker", str(path), "--format", "--cluster-id", CLUSTER_ID], stdout=out, stderr=out
+        )
+    try:
+        yield log
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0, log.read_text()
+
+
+def wait_for(log: Path, line: str) -> None:
+    deadline = time.monotonic() + 60
+    while line not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+def test_controllers_and_brokers_apart_with_static_voters_and_two_directories_each(tmp_path: Path) -> None:
+    ports = [(node.port, node.controller_port) for node in make_plan(brokers=3, host="127.0.0.1", port=0, racks=[], settings={}).nodes]
+    voters = ",".join(f"{index + 1}@127.0.0.1:{ports[index][1]}" for index in range(3))
+    with ExitStack() as stack:
+        for index in range(3):
+            stack.enter_context(running(properties(tmp_path, index + 1, "controller", f"CONTROLLER://127.0.0.1:{ports[index][1]}", voters)))
+        logs = [
+            stack.enter_context(running(properties(tmp_path, index + 11, "broker", f"PLAINTEXT://127.0.0.1:{ports[index][0]}", voters)))
+            for index in range(2)
+        ]
+        for log in logs:
+            wait_for(log, "running: unfenced")
+        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{ports[0][0]}"})
+        for future in admin.create_topics([NewTopic("t", 4, 2)]).values():
+            future.result(30)
+        producer = Producer({"bootstrap.servers": f"127.0.0.1:{ports[1][0]}", "acks": "all"})
+        failed: list[object] = []
+        for partition in range(4):
+            producer.produce("t", b"x", partition=partition, on_delivery=lambda error, _: failed.append(error) if error else None)
+        assert producer.flush(60) == 0
+        assert not failed
+    assert len(list(tmp_path.glob("node-11-a/t-*"))) == 2
+    assert len(list(tmp_path.glob("node-11-b/t-*"))) == 2
+
+
+def refused(*flags: str) -> tuple[int, str]:
+    done = subprocess.run([sys.executable, "-m", "holdwater", "broker", *flags], capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def test_what_can_not_be_is_said(tmp_path: Path) -> None:
+    code, said = refused(str(tmp_path / "missing.properties"))
+    assert (code, "can't read" in said) == (2, True)
+    path = properties(tmp_path, 1, "controller", "CONTROLLER://127.0.0.1:19999", "1@127.0.0.1:19999")
+    code, said = refused(str(path))
+    assert (code, "is not formatted" in said) == (1, True)
+    code, said = refused(str(path), "-c", "process.roles=king")
+    assert (code, "process.roles" in said) == (2, True)
+    code, said = refused(str(path), "--format", "--cluster-id", "short")
+    assert (code, "--cluster-id" in said) == (2, True)
