@@ -19,7 +19,10 @@ from holdwater.rpc import RpcError
 from holdwater.rpc.calls import Node, connect_to_any, describe_cluster, parse_bootstrap
 
 _ADMIN_LIMIT_S = 30.0
-_AWAY_LIMIT_S = 3.0
+_AWAY_LIMIT_S = 1.0
+"""A broker whose port nobody listens on for this long, without a fault of ours, was ended by somebody else."""
+_SILENT_LIMIT_S = 10.0
+"""A broker that takes connections or requests but does not answer is slow before it is lost."""
 _LOOP_STALL_MS = 100
 
 
@@ -234,8 +237,9 @@ class Session:
         if state is not None:
             return
         since = self._away_since.setdefault(broker, now)
-        if now - since > _AWAY_LIMIT_S:
-            self._unexpected(f"broker {broker} did not answer for {_AWAY_LIMIT_S:g} s though nobody here stopped it", "see its log")
+        limit_s = _AWAY_LIMIT_S if self.sampler.refused.get(broker) else _SILENT_LIMIT_S
+        if now - since > limit_s:
+            self._unexpected(f"broker {broker} did not answer for {limit_s:g} s though nobody here stopped it", "see its log")
 
     def mark_down(self, broker: int, fault: str) -> None:
         """A fault of ours begins: until it is undone nobody else's help is expected."""

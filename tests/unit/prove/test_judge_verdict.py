@@ -257,6 +257,21 @@ class TestCauses:
         assert "2 records acknowledged by broker 1 at leader epoch 0 with acks=1 (p0 1..2)" in text
         assert "broker 2 took over at leader epoch 1, whose log ends the old one at 1" in text
 
+    def test_a_cut_tells_its_first_range_and_counts_the_rest(self) -> None:
+        story = Story().send(3, at_s=1).send(2, partition=1, at_s=1).unknown(1, at_s=2)
+        story.log([0]).log([5], epoch=1, base_sequence=3).log([3], partition=1).read_all()
+        story.sample(0.5, 1, view()).sample(1.8, 3, view(leader=2, epoch=1))
+        findings = judge(story.history(), Settings(producer={"acks": "1"}), Plan("x", (), 0, 0, 0)).findings
+        assert findings["lost-write"].cause is not None
+        assert findings["lost-write"].cause.text.startswith("2 records acknowledged by broker 1")
+        assert "1 more are in other ranges" in findings["lost-write"].cause.text
+
+    def test_offsets_given_twice_follow_from_a_loss(self) -> None:
+        story = Story().send(2).send(1, writer=1, offset=1).log([0]).log([0], writer=1, epoch=1)
+        findings = judge(story.history(), Settings(producer={"acks": "1"}), Plan("x", (), 0, 0, 0)).findings
+        assert findings["shared-offset"].cause is not None
+        assert findings["shared-offset"].cause.rule == "follows-from-loss"
+
     def test_cut_by_an_unclean_election_that_was_asked_for(self) -> None:
         assert self.cut(acks="all", asked=True)[:2] == ("cut, unclean election", "certain")
 

@@ -64,6 +64,9 @@ def explain(history: History, findings: dict[str, Finding], settings: Settings) 
             finding.cause = _of_duplicate_by_cluster(history, finding)
         elif finding.kind == "duplicate-by-client":
             finding.cause = _of_duplicate_by_client(finding)
+        elif finding.kind == "shared-offset" and findings["lost-write"].count:
+            text = "Follows from the lost writes: after the cut their offsets were given to others."
+            finding.cause = Cause("follows-from-loss", text, "likely")
         elif finding.kind == "reorder":
             finding.cause = _of_reorder(history, finding, settings)
         else:
@@ -124,10 +127,13 @@ def _of_cut(history: History, finding: Finding, settings: Settings, story: Leade
     acks = settings.client("acks")
     ends = f" at {cut.end}" if cut.end is not None else ""
     newcomer = f"broker {after.leader}" if after else "another broker"
+    others = finding.count - first.findings
     what = (
-        f"{finding.count} records {cut.verb} by broker {cut.old.leader} at leader epoch {cut.old.leader_epoch} with acks={acks} "
+        f"{first.findings} records {cut.verb} by broker {cut.old.leader} at leader epoch {cut.old.leader_epoch} with acks={acks} "
         f"({first}) are not in the log: {newcomer} took over at leader epoch {cut.new_epoch}, whose log ends the old one{ends}."
     )
+    if others:
+        what += f" {others} more are in other ranges."
     if finding.kind == "lost-write" and acks == "1":
         return Cause("cut, acks=1", f"{what} acks=1 does not wait for the others.", "certain", "acks=all")
     if history.events_of("elect-unclean"):

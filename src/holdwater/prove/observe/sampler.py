@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from holdwater.prove.history.model import PartitionView, Sample
-from holdwater.rpc import Connection, RpcError
+from holdwater.rpc import Connection, ConnectionFailed, RpcError
 from holdwater.rpc.calls import Node, describe_quorum, describe_topic, list_offsets
 
 PERIOD_S = 0.2
@@ -22,6 +22,8 @@ class Sampler:
     def __init__(self, nodes: Iterable[Node], topic: str, keep: Callable[[Sample], None], changed: threading.Condition) -> None:
         self.nodes = {node.id: node for node in nodes}
         self.latest: dict[int, Sample] = {}
+        self.refused: dict[int, bool] = {}
+        """Of a broker that did not answer: whether nobody listens there, or it is only slow."""
         self._topic = topic
         self._keep = keep
         self._changed = changed
@@ -54,7 +56,8 @@ class Sampler:
                     quorum = describe_quorum(connection)
                     controller, quorum_epoch = quorum.leader, quorum.epoch
                 sample = self._ask(connection, node, controller, quorum_epoch)
-            except RpcError:
+            except RpcError as error:
+                self.refused[node.id] = isinstance(error, ConnectionFailed)
                 if connection is not None:
                     connection.close()
                 connection = None

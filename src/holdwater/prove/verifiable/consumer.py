@@ -82,14 +82,16 @@ class VerifiableConsumer:
         self._lines = lines
         self._consumed = 0
         self._grouped = True
-        try:
-            self._consumer = Consumer(options.config())
-        except KafkaException as error:
-            raise UsageError(f"librdkafka refuses a setting: {error.args[0].str()}", "correct it in the --command-config file") from error
+        self._config = options.config()
+        self._consumer: Consumer
 
     def run(self, stop: Stop) -> int:
         """Consume until the wanted number or a signal; returns the exit code. Raises ``UsageError`` when no broker answers."""
         partitions = self._without_groups()
+        try:
+            self._consumer = Consumer(self._config)
+        except KafkaException as error:
+            raise UsageError(f"librdkafka refuses a setting: {error.args[0].str()}", "correct it in the --command-config file") from error
         self._lines.say("startup_complete")
         if partitions is None:
             self._consumer.subscribe([self._options.topic], on_assign=self._assigned, on_revoke=self._revoked)
