@@ -78,7 +78,9 @@ def _marks(judged: Judged, axis: Axis, height: float, *, named: bool = False) ->
             title = f"{text} at {judged.history.seconds(time_ns):.2f} s"
             parts.append(f'<line class="{kind}" x1="{x}" x2="{x}" y1="{TOP}" y2="{TOP + height}"><title>{escape(title)}</title></line>')
             if named:
-                parts.append(f'<text class="mark {kind}-text" x="{x + 3}" y="{TOP + 10}">{escape(text)}</text>')
+                parts.append(
+                    f'<text class="mark {kind}-text" x="{x + 3}" y="{TOP + (10 if kind == "fault" else 24)}">{escape(text)}</text>'
+                )
     return parts
 
 
