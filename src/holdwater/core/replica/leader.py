@@ -18,7 +18,6 @@ from heapq import heappop, heappush
 from typing import NamedTuple, Protocol
 
 from holdwater.kernel.errors import ErrorCode
-from holdwater.kernel.invariant import invariant
 from holdwater.kernel.ports import AppendResult, BatchHeader, Log
 
 _NOT_ENOUGH_REPLICAS = int(ErrorCode.NOT_ENOUGH_REPLICAS)
@@ -136,8 +135,13 @@ class LeaderReplica:
         heappush(self._waiting, (end_offset, self._wait_number, wait))
 
     def follower_fetched(self, broker_id: int, fetch_offset: int, log_start_offset: int, broker_epoch: int, mono_ms: int) -> bool:
-        """Note that a follower has everything below ``fetch_offset``. Returns whether the ISR should be looked at (``propose_expansion``)."""
+        """Note that a follower has everything below ``fetch_offset``. Returns whether the ISR should be looked at (``propose_expansion``).
+
+        What an older incarnation of its broker sent, and what comes late on another connection, says nothing of this one [M9].
+        """
         progress = self.followers[broker_id]
+        if 0 <= broker_epoch < progress.broker_epoch:
+            return False
         end = self.log.log_end_offset
         if fetch_offset >= end:
             progress.last_caught_up_ms = mono_ms
@@ -186,9 +190,11 @@ class LeaderReplica:
     # --- the in-sync replicas
 
     def update(self, partition_epoch: int, replicas: tuple[int, ...], isr: tuple[int, ...]) -> None:
-        """Take over a newer committed state of the same leader epoch."""
-        invariant(partition_epoch >= self.partition_epoch, f"partition epoch went back from {self.partition_epoch} to {partition_epoch}")
-        if partition_epoch == self.partition_epoch and self.proposal is not None:
+        """Take over a newer committed state of the same leader epoch; an older one is left alone.
+
+        The controller's answers to this leader's proposals may run several changes ahead of the metadata that reach it.
+        """
+        if partition_epoch < self.partition_epoch or (partition_epoch == self.partition_epoch and self.proposal is not None):
             return
         self.partition_epoch = partition_epoch
         self.replicas = replicas
@@ -217,10 +223,13 @@ class LeaderReplica:
         if self.proposal is not None:
             return None
         end = self.log.log_end_offset
+        for broker, progress in self.followers.items():
+            if progress.log_end_offset == end and broker in self.isr:
+                progress.last_caught_up_ms = mono_ms  # its session does not name a partition without news
         late = [
             broker
             for broker, progress in self.followers.items()
-            if broker in self.isr and progress.log_end_offset != end and mono_ms - progress.last_caught_up_ms > lag_ms
+            if broker in self.isr and mono_ms - progress.last_caught_up_ms > lag_ms
         ]
         if not late:
             return None

@@ -217,3 +217,29 @@ class TestIsr:
         replica.update(1, (1, 2, 3), (1, 2, 3))
         assert replica.proposal is None
         assert replica.isr == (1, 2, 3)
+
+    def test_metadata_older_than_the_controllers_answers_are_left_alone(self) -> None:
+        replica = leader(isr=(1, 2))
+        replica.update(2, (1, 2, 3), (1, 2, 3))
+        replica.update(1, (1, 2, 3), (1,))
+        assert (replica.partition_epoch, replica.isr) == (2, (1, 2, 3))
+
+    def test_one_that_had_everything_when_last_looked_at_is_not_late_at_the_first_record_after_a_quiet_hour(self) -> None:
+        replica = leader()
+        fetched(replica, 2, 0)
+        fetched(replica, 3, 0)
+        assert replica.propose_shrink(3_600_000, LAG_MS) is None
+        append(replica, "a")
+        assert replica.propose_shrink(3_600_000 + LAG_MS // 2, LAG_MS) is None
+        proposal = replica.propose_shrink(3_600_001 + LAG_MS, LAG_MS)
+        assert proposal is not None
+        assert proposal.isr == (1,)
+
+    def test_a_late_fetch_of_an_older_incarnation_counts_for_nothing(self) -> None:
+        replica = leader()
+        append(replica, "a", "b")
+        fetched(replica, 3, 2)
+        fetched(replica, 2, 0, epoch=22)
+        fetched(replica, 2, 2, epoch=12)
+        assert replica.followers[2].log_end_offset == 0
+        assert replica.high_watermark == 0
