@@ -157,7 +157,8 @@ class Fetcher:
             followed = self._followed[key]
             if followed.paused_until_ms > now or followed.pending_reset:
                 later[key] = None
-                resume_ms = max(resume_ms, followed.paused_until_ms)
+                if followed.paused_until_ms > now:
+                    resume_ms = min(resume_ms or followed.paused_until_ms, followed.paused_until_ms)
                 continue
             replica = followed.replica
             log = replica.log
@@ -186,7 +187,7 @@ class Fetcher:
         self._forgotten = {}
         return FetchRequest(
             replica_state=FetchRequest.ReplicaState(replica_id=self._broker.node_id, replica_epoch=self._broker.lifecycle.broker_epoch),
-            max_wait_ms=self._max_wait_ms,
+            max_wait_ms=min(self._max_wait_ms, resume_ms - now) if resume_ms else self._max_wait_ms,
             min_bytes=self._min_bytes,
             max_bytes=self._max_bytes,
             session_id=self._session_id,
@@ -211,9 +212,12 @@ class Fetcher:
         self._session_epoch = self._session_epoch % 0x7FFFFFFF + 1 if response.session_id else 0
         for topic in response.responses:
             for data in topic.partitions:
-                followed = self._followed.get((topic.topic_id, data.partition_index))
-                if followed is not None and followed.partition.replica is followed.replica:
-                    self._take(followed, (topic.topic_id, data.partition_index), data)
+                key = (topic.topic_id, data.partition_index)
+                followed = self._followed.get(key)
+                if followed is None or key in self._changed:  # it answers a position, or a role, that this replica no longer has
+                    continue
+                if followed.partition.replica is followed.replica:
+                    self._take(followed, key, data)
         self._send()
 
     def _new_session(self) -> None:

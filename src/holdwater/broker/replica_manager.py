@@ -173,6 +173,7 @@ class ReplicaManager:
                     self.isr.propose(partition, proposal)
                 else:
                     self._propose_expansion(partition, replica)
+                self.advance(partition, replica)  # one that was about to join may have taken too long
 
     def checkpoint(self) -> None:
         """Store the high watermarks."""
@@ -345,7 +346,10 @@ class ReplicaManager:
         for name, topic_id in self.logs.stored():
             state = image.partition(topic_id, name.partition)
             if state is None or self.node_id not in state.replicas:
-                self.logs.delete(name)
+                try:
+                    self.logs.delete(name)
+                except DiskFailure as failure:
+                    self.broker.disk_failed(failure)
 
     def fail_partitions(self, directory: str, reason: str, names: list[TopicPartition]) -> None:
         """A log directory went offline: its replicas take no more part."""

@@ -227,9 +227,7 @@ class LeaderReplica:
             if progress.log_end_offset == end and broker in self.isr:
                 progress.last_caught_up_ms = mono_ms  # its session does not name a partition without news
         late = [
-            broker
-            for broker, progress in self.followers.items()
-            if broker in self.isr and mono_ms - progress.last_caught_up_ms > lag_ms
+            broker for broker, progress in self.followers.items() if broker in self.isr and mono_ms - progress.last_caught_up_ms > lag_ms
         ]
         if not late:
             return None
