@@ -182,3 +182,13 @@ def test_a_directory_of_another_cluster_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "belongs to" in done.stderr or "cluster" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_no_broker_outlives_a_supervisor_that_can_not_go_on(tmp_path: Path) -> None:
+    nowhere = tmp_path / "missing" / "ready.json"
+    command = [*HOLDWATER, "up", "--brokers", "1", "--port", "0", "--data", str(tmp_path / "data"), "--ready-file", str(nowhere)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert str(nowhere) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "stopped cleanly" in (tmp_path / "data" / "broker-1.log").read_text()

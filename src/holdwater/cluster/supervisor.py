@@ -99,10 +99,20 @@ class Supervisor:
         gc.collect()
         gc.freeze()
         self._install_signals()
-        for child in self._children.values():
-            self._fork(child, sockets.pop(child.node.node_id), sockets)
         for fd in (self._control.fileno(), self._wakeup_read):
             self._poll.register(fd, select.POLLIN)
+        try:
+            for child in self._children.values():
+                self._fork(child, sockets.pop(child.node.node_id), sockets)
+            return self._serve()
+        except BaseException:
+            self._end_children()
+            raise
+        finally:
+            self._close()
+
+    def _serve(self) -> int:
+        """Until every node has ended; returns the exit code."""
         code = 0
         deadline = 0.0
         while True:
@@ -116,8 +126,19 @@ class Supervisor:
                 deadline = deadline or time.monotonic() + STOP_SECONDS
                 if time.monotonic() > deadline:
                     self._signal_all(signal.SIGKILL)
-        self._close()
         return code
+
+    def _end_children(self) -> None:
+        """The supervisor itself can't go on: no node may outlive it, holding ports and directories that nobody answers for."""
+        self.stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._by_pid:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            self._by_pid.pop(pid, None)
+            if pid == 0:
+                time.sleep(0.02)
+            if time.monotonic() > deadline:
+                self._signal_all(signal.SIGKILL)
 
     def _look_whether_ready(self) -> int:
         states = [child.state for child in self._children.values()]
@@ -340,6 +361,8 @@ class Supervisor:
             return self.status()
         try:
             child = self._children[self.plan.node(node_id).node_id]
+            if self._stopping is not None:
+                raise ClusterError("the cluster is stopping")
             self._act(child, action)
         except ClusterError as problem:
             return {"error": str(problem)}

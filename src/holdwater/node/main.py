@@ -114,10 +114,10 @@ async def _serve(
         mono_ms(),
         wall_ms(),
     )
+    server.on_settled = _watch_ready(server, broker, on_ready, wait_for_brokers)
+    server.run(broker)  # before anything is accepted: what comes in has been waiting in the sockets' queues
     for name, sock in sockets.items():
         await server.listen(sock, name)
-    server.on_settled = _watch_ready(server, broker, on_ready, wait_for_brokers)
-    server.run(broker)
     await _until_stopped(loop, server)
     marks = {p.topic_partition: p.replica.high_watermark for p in broker.replicas.hosted() if p.replica is not None}
     server.shut()
