@@ -1,5 +1,7 @@
 """The report to read in a terminal or a log: plain text, no colours, at most about 120 columns."""
 
+import textwrap
+from statistics import median
 from typing import Any
 
 WIDTH = 118
@@ -62,8 +64,6 @@ def _expectations(report: dict[str, Any]) -> str:
 
 
 def _wrapped(text: str, indent: int) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2), break_long_words=False)
 
 
@@ -85,7 +85,7 @@ def _rounds(report: dict[str, Any]) -> str:
         pauses = sorted(one["write_pause_ms"] for one in rounds)
         hit = report["figures"]["kills_of_active_controller"]
         lines.append(
-            f"  {len(rounds)} rounds, {hit} of them hit the active controller; write pause: median {number(pauses[len(pauses) // 2])} ms, "
+            f"  {len(rounds)} rounds, {hit} of them hit the active controller; write pause: median {number(median(pauses))} ms, "
             f"maximum {number(pauses[-1])} ms"
         )
     latency = report["figures"]["ack_latency_before_fault_ms"]
