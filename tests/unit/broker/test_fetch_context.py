@@ -13,7 +13,7 @@ from holdwater.broker.partitions import HostedPartition
 from holdwater.broker.timers import Timers
 from holdwater.core.replica import LeaderReplica
 from holdwater.kernel.errors import ErrorCode
-from holdwater.kernel.identifiers import TopicPartition
+from holdwater.kernel.identifiers import METADATA_TOPIC_ID, TopicPartition
 from holdwater.wire.codec import decode
 from holdwater.wire.messages import FetchRequest, FetchResponse
 from holdwater.wire.records import parse_header
@@ -76,6 +76,16 @@ class World:
         before = len(self.written)
         fetch.handle(self.broker, Call(self.connection, 1, VERSION, 1, None), request)
         return decode(FetchResponse, VERSION, self.written[-1], 9) if len(self.written) > before else None
+
+
+def test_a_client_is_no_voter_of_the_metadata_quorum() -> None:
+    world = World()
+    asked = FetchRequest.FetchTopic(topic_id=METADATA_TOPIC_ID, partitions=[FetchRequest.FetchPartition(partition=0, fetch_offset=10**9)])
+    state = FetchRequest.ReplicaState(replica_id=2, replica_epoch=1)
+    request = FetchRequest(session_epoch=-1, max_bytes=1, replica_state=state, topics=[asked])
+    world.broker.suspects = cast(Any, SimpleNamespace(any=lambda: False))  # pyright: ignore[reportUnknownLambdaType]
+    fetch.handle(world.broker, Call(world.connection, 1, VERSION, 1, None), request)
+    assert given(decode(FetchResponse, VERSION, world.written[-1], 9)) == {0: (ErrorCode.NOT_LEADER_OR_FOLLOWER, False)}
 
 
 def given(response: FetchResponse | None) -> dict[int, tuple[int, bool]]:

@@ -15,7 +15,7 @@ from holdwater.broker.controller_requests import local_handler
 from holdwater.broker.handlers.refusals import refusal
 from holdwater.broker.older_versions import as_of_version
 from holdwater.kernel.errors import ErrorCode
-from holdwater.wire.codec import ProtocolError, encode
+from holdwater.wire.codec import EncodeError, ProtocolError, encode
 from holdwater.wire.codec.frames import response_header_version
 from holdwater.wire.messages import (
     AlterConfigsRequest,
@@ -126,8 +126,13 @@ def envelope(broker: "Broker", call: Call, request: EnvelopeRequest) -> None:
             call.reply(EnvelopeResponse(error_code=ErrorCode.NOT_CONTROLLER))
             return
         tags = b"\0" if response_header_version(header.request_api_key, header.request_api_version) else b""
-        body = header.correlation_id.to_bytes(4, "big", signed=True) + tags + encode(response, header.request_api_version)
-        call.reply(EnvelopeResponse(response_data=body))
+        try:
+            body = encode(response, header.request_api_version)
+        except EncodeError as problem:  # as ``Call.reply``: our mistake, and no client may stop a controller with it
+            broker.note(f"the answer to an envelope from {call.connection.address} can't be encoded: {problem}")
+            call.connection.close()
+            return
+        call.reply(EnvelopeResponse(response_data=header.correlation_id.to_bytes(4, "big", signed=True) + tags + body))
 
     if broker.controller_host.is_active:
         answer_here(broker, inner, header.request_api_version, reply)

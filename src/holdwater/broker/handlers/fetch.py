@@ -27,12 +27,12 @@ _Partition = FetchResponse.PartitionData
 
 
 def handle(broker: "Broker", call: Call, request: FetchRequest) -> None:
-    """Answer, or park the fetch."""
-    if _is_metadata_fetch(call, request):
-        broker.metadata.handle_fetch(call, request)
-        return
+    """Answer, or park the fetch. The metadata log is for the controllers' listener: a voter's fetch commits records, and clients are no voters."""
     if broker.is_controller_listener(call.listener):
-        call.reply(FetchResponse(error_code=ErrorCode.INVALID_REQUEST))
+        if _is_metadata_fetch(call, request):
+            broker.metadata.handle_fetch(call, request)
+        else:
+            call.reply(FetchResponse(error_code=ErrorCode.INVALID_REQUEST))
         return
     replica_id, replica_epoch = _replica(call, request)
     if replica_id >= 0:
