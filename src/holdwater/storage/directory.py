@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from holdwater.kernel.identifiers import ZERO_UUID, TopicPartition, uuid_to_text
+from holdwater.kernel.identifiers import METADATA_TOPIC, ZERO_UUID, TopicPartition, uuid_to_text
 from holdwater.kernel.ports import Disk, DiskFailure
 from holdwater.storage.checkpoints import DamagedFile, read_offsets, write_offsets
 from holdwater.storage.log import PartitionLog
@@ -143,12 +143,15 @@ class LogDirectory:
 
     def checkpoints_of(self, partition: TopicPartition) -> Checkpoints:
         """What the files say of a partition."""
+        starts, high_watermarks = self._stored[LOG_START_FILE], self._stored[HIGH_WATERMARK_FILE]
+        # A log without a stored high watermark is younger than the last checkpoint, and began at 0 unless the file says otherwise. Of the
+        # metadata log no high watermark is ever stored, and Apache Kafka stores no start either: it follows from the snapshots.
+        young = partition not in high_watermarks and partition.topic != METADATA_TOPIC
         return Checkpoints(
             self._stored[RECOVERY_POINT_FILE].get(partition, 0),
-            self._stored[LOG_START_FILE].get(partition, 0),
-            self._stored[HIGH_WATERMARK_FILE].get(partition, 0),
-            # A log without a stored high watermark is younger than the last checkpoint, and began at 0 unless the file says otherwise.
-            has_log_start=partition in self._stored[LOG_START_FILE] or partition not in self._stored[HIGH_WATERMARK_FILE],
+            starts.get(partition, 0),
+            high_watermarks.get(partition, 0),
+            has_log_start=young or partition in starts,
         )
 
     def lower_recovery_point(self, partition: TopicPartition, offset: int) -> None:

@@ -5,7 +5,7 @@ Invariants, besides those of ``kernel.ports.Log``:
 - what a failed append left behind is cut away before anything else is written, or the log refuses every later append;
 - ``synced_end_offset`` never passes what the files, their directory entries and the leader-epoch file hold durably; before a cut lowers it,
   ``before_cut`` has stored the lower value, so that a recovery point on disk never speaks of bytes that came later (INVARIANTS R12). Before
-  segments below the log start go, ``before_removal`` has stored the log start: some may come back after a power loss, and not all (R14).
+  segments below a new log start go, ``before_removal`` has stored it: some may come back after a power loss, and not all (R14).
 
 Not in here: the high watermark, who may append, when to sync. ``recovery`` builds a ``PartitionLog``; ``PartitionLog.create`` makes a new one.
 """
@@ -420,6 +420,8 @@ class PartitionLog:
     def truncate_fully_and_start_at(self, offset: int) -> None:
         """Remove everything; the log starts and ends at ``offset``."""
         with self._cutting():
+            if self.before_removal is not None and offset > self._start:
+                self.before_removal(offset)
             self._prepare_cut(min(offset, self._start))
             self._active = Segment(self._disk, self.path, offset, self.config, self._active.created_ms, fresh=True)
             self._chain.replace_all(self._active)

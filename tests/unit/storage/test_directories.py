@@ -414,3 +414,31 @@ def test_no_vote_rests_on_a_damaged_metadata_log() -> None:
     disk.crash()
     with pytest.raises(DirectoryRefused, match="damaged"):
         opened(disk, ONE).open_metadata_log(CONFIG, 1_000)
+
+
+def test_a_metadata_log_that_starts_at_its_snapshot_is_kept() -> None:
+    """Apache Kafka stores neither a start nor a high watermark for it."""
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    log = directories.open_metadata_log(CONFIG, 1_000)
+    fill(log, 3, epoch=1)
+    log.truncate_fully_and_start_at(9)
+    fill(log, 3, epoch=2)
+    log.sync()
+    disk.crash()
+    disk.remove_file(f"{ONE}/log-start-offset-checkpoint")
+    log = opened(disk, ONE).open_metadata_log(CONFIG, 1_000)
+    assert (log.log_start_offset, log.log_end_offset) == (9, 12)
+
+
+def test_a_log_that_starts_over_stores_where_first() -> None:
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    log = directories.create(A0, ID_A, CONFIG, 1_000)
+    fill(log, 3)
+    log.truncate_fully_and_start_at(9)
+    assert read_offsets(disk, f"{ONE}/log-start-offset-checkpoint") == {A0: 9}
+    fill(log, 3)
+    disk.crash()
+    again = opened(disk, ONE).logs[A0]
+    assert (again.log_start_offset, again.log_end_offset, again.damage) == (9, 12, None)
