@@ -23,7 +23,6 @@ _WAIT_FOR_METADATA = frozenset(
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
         ErrorCode.UNKNOWN_TOPIC_ID,
         ErrorCode.INVALID_REQUEST,
-        ErrorCode.NOT_CONTROLLER,
     }
 )
 """What this leader knows is out of date, or the answer is not known: the larger ISR counts until the metadata say more."""
@@ -104,6 +103,9 @@ class IsrChanges:
     def _apply(self, partition: HostedPartition, proposal: IsrProposal, answer: AlterPartitionResponse.PartitionData) -> None:
         replica = partition.replica
         if not isinstance(replica, LeaderReplica) or replica.proposal is not proposal:
+            return
+        if answer.error_code == ErrorCode.NOT_CONTROLLER:
+            self._waiting.setdefault(partition, proposal)
             return
         if answer.error_code in _WAIT_FOR_METADATA:
             return

@@ -6,6 +6,7 @@ frame's first four bytes declare. A declared length beyond the limit, or a negat
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable
 from struct import Struct
 from typing import cast
@@ -38,6 +39,8 @@ class FrameStream(asyncio.BufferedProtocol):
         self._filled = 0
         self._transport: asyncio.Transport | None = None
         self._pauses = 0
+        self._undelivered: deque[bytes] = deque()
+        """Frames of the last read that came while the owner had paused: at most one buffer of them, as nothing more is read meanwhile."""
         self._refused: str | None = None
 
     # --- asyncio's side
@@ -79,8 +82,14 @@ class FrameStream(asyncio.BufferedProtocol):
                 start = end
         if start:
             self._keep(start)
-        if frames:
-            self._on_frames(frames)
+        self._undelivered += frames
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Hand on whole frames, one by one, until there are no more or the owner pauses: its answers may fill up while it works."""
+        undelivered = self._undelivered
+        while undelivered and self._pauses == 0 and self._transport is not None:
+            self._on_frames([undelivered.popleft()])
 
     def _keep(self, start: int) -> None:
         """Move the torn frame at the end to the front; a large buffer is not kept for small frames."""
@@ -107,6 +116,7 @@ class FrameStream(asyncio.BufferedProtocol):
         """Tell the owner once, and why when it was our decision."""
         self._transport = None
         self._buffer = bytearray()
+        self._undelivered.clear()
         self._on_lost(self._refused)
 
     def pause_writing(self) -> None:
@@ -130,6 +140,8 @@ class FrameStream(asyncio.BufferedProtocol):
         self._pauses -= 1
         if self._pauses == 0 and self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
+            if self._undelivered:  # not from inside the owner's own work
+                asyncio.get_running_loop().call_soon(self._deliver)
 
     def write(self, parts: list[bytes]) -> None:
         """Send; dropped when the connection is gone."""

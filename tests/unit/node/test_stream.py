@@ -107,3 +107,25 @@ def test_pauses_add_up() -> None:
     assert not reader.transport.reading
     reader.stream.resume_writing()
     assert reader.transport.reading
+
+
+def test_a_pause_holds_back_what_was_read_already() -> None:
+    """Answers may fill up while the requests of one read are worked off: what is left waits until the owner goes on."""
+
+    async def run() -> None:
+        reader = Reader()
+        taken: list[bytes] = []
+
+        def take(frames: list[bytes]) -> None:
+            taken.extend(frames)
+            if len(taken) == 2:
+                reader.stream.pause()
+
+        reader.stream._on_frames = take
+        reader.feed(b"".join(frame(bytes([number])) for number in range(5)))
+        assert taken == [b"\0", b"\1"]
+        reader.stream.resume()
+        await asyncio.sleep(0)
+        assert taken == [bytes([number]) for number in range(5)]
+
+    asyncio.run(run())
