@@ -106,6 +106,7 @@ class IsrChanges:
             return
         if answer.error_code == ErrorCode.NOT_CONTROLLER:
             self._waiting.setdefault(partition, proposal)
+            self._schedule(_RETRY_MS)
             return
         if answer.error_code in _WAIT_FOR_METADATA:
             return
