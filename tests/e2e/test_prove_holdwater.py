@@ -71,8 +71,10 @@ def started(tmp_path: Path) -> Iterator["tuple[subprocess.Popen[str], Path]"]:
         said.append(line)
         if "steady" in line:
             break
+    answers, deadline = evidence / "history" / "producer-0" / "answers.error.i32", time.monotonic() + 30
+    while process.poll() is None and not (answers.exists() and answers.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert process.poll() is None, "".join(said)
-    time.sleep(1.0)
     yield process, evidence
     if process.poll() is None:
         process.kill()

@@ -194,7 +194,7 @@ def _perform_all(arguments: argparse.Namespace) -> int:
     seed = arguments.seed if arguments.seed is not None else secrets.randbits(32)
     _check_clients(scenarios)
     commands = _commands(arguments, scenarios)
-    signal.signal(signal.SIGTERM, _interrupt)
+    _InterruptOnce()
     outcomes: list[Any] = []
     for scenario in scenarios:
         outcomes.append(_perform_one(scenario, seed, arguments, commands))
@@ -205,9 +205,18 @@ def _perform_all(arguments: argparse.Namespace) -> int:
     return exit_code([report["verdict"] for report in reports])
 
 
-def _interrupt(number: int, frame: Any) -> None:
-    """SIGTERM is like Ctrl-C: what was started is stopped, and what there is gets judged."""
-    raise KeyboardInterrupt
+class _InterruptOnce:
+    """Ctrl-C or SIGTERM ends the run once: what was started is stopped and judged, however often somebody presses the keys again."""
+
+    def __init__(self) -> None:
+        self._done = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: Any) -> None:
+        if not self._done:
+            self._done = True
+            raise KeyboardInterrupt
 
 
 def _build(name: str, arguments: argparse.Namespace, catalogue: Any) -> Any:

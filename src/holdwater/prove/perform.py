@@ -3,7 +3,6 @@
 import json
 import shlex
 import shutil
-import signal
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -75,8 +74,6 @@ def perform(request: Request, progress: Progress) -> Outcome:
         evidence.event("failed", step="", reason=str(failure), next=failure.next_step)
         progress.note(f"the run cannot go on: {failure}")
     except KeyboardInterrupt:
-        # What was started must be stopped, however often somebody presses the keys again.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         interrupted = True
         evidence.event("interrupted")
         progress.note("interrupted: stopping what was started")
