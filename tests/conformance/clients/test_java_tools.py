@@ -53,8 +53,6 @@ def test_console_producer_and_consumer(cluster: RunningCluster, topic: str) -> N
     lines = [f"key\tline {number}" for number in range(200)]
     settings = ["--reader-property", "parse.key=true", "--command-property", "acks=all"]
     run(cluster, f"{TOOLS}.ConsoleProducer", "--topic", topic, *settings, stdin="\n".join(lines) + "\n")
-    with cluster.connect() as connection:
-        del connection
     partition = next(each for each in range(3) if _latest(cluster, topic)[each] == 200)
     read = ["--topic", topic, "--partition", str(partition), "--formatter-property", "print.key=true"]
     whole = run(cluster, f"{TOOLS}.consumer.ConsoleConsumer", *read, "--offset", "earliest", "--max-messages", "200")
@@ -125,7 +123,7 @@ def test_kafka_broker_api_versions(cluster: RunningCluster) -> None:
     printed = run(cluster, f"{TOOLS}.BrokerApiVersionsCommand")
     assert printed.count("-> (") == 3
     assert "Produce(0): 0 to 13 [usable: 13]" in printed
-    assert "UNKNOWN" not in printed
+    assert set(re.findall(r"UNKNOWN\((\d+)\)", printed)) == {"94"}  # UnregisterController, younger than these tools
 
 
 @pytest.mark.slow
@@ -170,7 +168,5 @@ def test_kafka_log_dirs_delete_records_and_transactions(cluster: RunningCluster,
 @pytest.mark.slow
 def test_kafka_features(cluster: RunningCluster) -> None:
     printed = run(cluster, f"{TOOLS}.FeatureCommand", "describe")
-    assert re.search(
-        r"Feature: metadata.version\s+SupportedMinVersion: \S+\s+SupportedMaxVersion: \S+\s+FinalizedVersionLevel: \S+", printed
-    )
+    assert re.search(r"Feature: metadata.version\s+SupportedMinVersion: .*FinalizedVersionLevel: \S+", printed)
     assert "Feature: kraft.version" in printed
