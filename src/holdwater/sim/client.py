@@ -199,7 +199,7 @@ class Client:
             known = self.partitions.get(found.partition_index)
             if known is None or found.leader_epoch >= known.leader_epoch:
                 self.partitions[found.partition_index] = Partition(found.leader_id, found.leader_epoch)
-        if any(found.leader_id < 0 for found in topic.partitions):
+        if any(known.leader_id < 0 for known in self.partitions.values()):
             self.refresh_metadata()
         self.metadata_arrived()
 

@@ -52,10 +52,9 @@ class Watch:
         self.newest = EMPTY_IMAGE
         """The image with the highest offset that any node has had."""
         self.excused_until_us: dict[int, int] = {}
-        self.seen: dict[int, dict[HostedPartition, Seen]] = {}
         self.quorum_seen: dict[int, QuorumSeen] = {}
-        self._images: dict[int, MetadataImage] = {}
-        self._incarnations: dict[int, int] = {}
+        """Each member as it was last seen, whether it runs or not."""
+        self._views: dict[int, View] = {}
         self._of_replicas: tuple[ReplicaInvariant, ...] = (
             HighWatermarkNeverFalls(),
             HighWatermarkWithinLog(),
@@ -89,47 +88,62 @@ class Watch:
         broker = node.broker
         if broker is None:
             return
-        if self._incarnations.get(node.node_id) != node.incarnation:
-            self._incarnations[node.node_id] = node.incarnation
-            self.seen[node.node_id] = {}
-            self.quorum_seen.pop(node.node_id, None)
-            self._images.pop(node.node_id, None)
-        image = broker.image
-        before_image = self._images.get(node.node_id, EMPTY_IMAGE)
-        if image is not before_image:
-            self._images[node.node_id] = image
-            if image.last_offset > self.newest.last_offset:
-                self.newest = image
-            for law in self._of_images:
-                law.check(self, node, before_image, image)
-        self._look_at_quorum(node)
-        seen = self.seen[node.node_id]
+        view = self._views.get(node.node_id)
+        if view is None or view.incarnation != node.incarnation:
+            view = self._views[node.node_id] = View(node)
+        if broker.image is not view.image:
+            self._look_at_image(node, view, broker.image)
+        self._look_at_quorum(node, view)
+        seen = view.seen
         for partition in broker.replicas.hosted():
             replica = partition.replica
             if replica is None:
                 continue
             log = replica.log
-            now = Seen(replica, replica.leader_epoch, replica.high_watermark, log.log_end_offset, log.log_start_offset)
             before = seen.get(partition)
-            if before == now:
+            if (
+                before is not None
+                and before.replica is replica
+                and before.high_watermark == replica.high_watermark
+                and before.end == log.log_end_offset
+                and before.start == log.log_start_offset
+            ):
                 continue
+            now = Seen(replica, replica.leader_epoch, replica.high_watermark, log.log_end_offset, log.log_start_offset)
             seen[partition] = now
             with Unnoticed(node):
                 for law in self._of_replicas:
                     law.check(self, node, partition, before, now)
 
-    def _look_at_quorum(self, node: SimNode) -> None:
-        assert node.broker is not None
-        assert node.opened is not None
-        quorum = node.broker.metadata.quorum
-        log = quorum_log(node)
-        now = QuorumSeen(quorum.epoch, quorum.is_leader, quorum.high_watermark, log.synced_end_offset)
-        before = self.quorum_seen.get(node.node_id)
-        if before != now:
-            self.quorum_seen[node.node_id] = now
-            with Unnoticed(node):
-                for law in self._of_quorum:
-                    law.check(self, node, before, now)
+    def _look_at_image(self, node: SimNode, view: "View", image: MetadataImage) -> None:
+        before, view.image = view.image, image
+        if image.last_offset > self.newest.last_offset:
+            self.newest = image
+        for law in self._of_images:
+            law.check(self, node, before, image)
+
+    def _look_at_quorum(self, node: SimNode, view: "View") -> None:
+        quorum = view.quorum
+        before = self.quorum_seen.get(node.node_id) if view.quorum_looked_at else None
+        synced_end = view.quorum_log.synced_end_offset
+        if (
+            before is not None
+            and before.high_watermark == quorum.high_watermark
+            and before.synced_end == synced_end
+            and before.epoch == quorum.epoch
+            and before.is_leader == quorum.is_leader
+        ):
+            return
+        view.quorum_looked_at = True
+        now = QuorumSeen(quorum.epoch, quorum.is_leader, quorum.high_watermark, synced_end)
+        self.quorum_seen[node.node_id] = now
+        with Unnoticed(node):
+            for law in self._of_quorum:
+                law.check(self, node, before, now)
+
+    def quorum_log(self, node: SimNode) -> Log:
+        """A running node's metadata log."""
+        return self._views[node.node_id].quorum_log
 
     def replica_on(self, node_id: int, topic_id: bytes, index: int) -> LeaderReplica | FollowerReplica | None:
         """The replica of a partition on a running node."""
@@ -138,12 +152,22 @@ class Watch:
         return partition.replica if partition is not None else None
 
 
-def quorum_log(node: SimNode) -> Log:
-    """A running node's metadata log."""
-    assert node.opened is not None
-    log = node.opened.directories.metadata_log
-    assert log is not None
-    return log
+class View:
+    """What was last seen of one process."""
+
+    __slots__ = ("image", "incarnation", "quorum", "quorum_log", "quorum_looked_at", "seen")
+
+    def __init__(self, node: SimNode) -> None:
+        assert node.broker is not None
+        assert node.opened is not None
+        log = node.opened.directories.metadata_log
+        assert log is not None
+        self.incarnation = node.incarnation
+        self.image: MetadataImage = EMPTY_IMAGE
+        self.quorum = node.broker.metadata.quorum
+        self.quorum_log: Log = log
+        self.quorum_looked_at = False
+        self.seen: dict[HostedPartition, Seen] = {}
 
 
 class Unnoticed:
@@ -324,7 +348,7 @@ class MetadataAgreement(QuorumInvariant):
         if now.high_watermark < start:
             raise SafetyViolation("M3", f"{node}: metadata high watermark fell from {start} to {now.high_watermark}")
         if now.high_watermark > start:
-            watch.metadata_ledger.take_in(str(node), quorum_log(node), start, now.high_watermark)
+            watch.metadata_ledger.take_in(str(node), watch.quorum_log(node), start, now.high_watermark)
 
 
 # --- of metadata images

@@ -35,6 +35,10 @@ class CommittedLog:
 
     def take_in(self, who: str, log: Log, start: int, high_watermark: int) -> None:
         """A replica holds ``[start, high_watermark)`` to be committed: note what is new, compare what is known. Raises ``SafetyViolation``."""
+        if high_watermark > log.log_end_offset:
+            raise SafetyViolation(
+                "R2", f"{who}: the high watermark of {self.name} is {high_watermark}, its log ends at {log.log_end_offset}"
+            )
         offset = max(start, log.log_start_offset)
         if self.end < offset == log.log_start_offset:
             self._gaps.append((self.end, offset))  # it went into a snapshot, or was deleted, before anybody looked

@@ -20,7 +20,8 @@ from holdwater.sim.trace import Trace
 
 _CONNECT_RETRY_US = 1_000_000
 _CONNECT_ATTEMPTS_MAX = 7
-_RARELY = 0.01
+_RARELY = 100
+"""One message in so many takes longer than usual."""
 
 
 class Handler(Protocol):
@@ -167,12 +168,12 @@ class Network:
         self._slowness = factor
 
     def _delay(self) -> int:
-        return self._usual_delay() * self._slowness
-
-    def _usual_delay(self) -> int:
-        if self._rng.chance(_RARELY):
-            return self._rng.uniform_ms(self.delay_us[1], max(self.rare_delay_us, self.delay_us[1]))
-        return self._rng.uniform_ms(*self.delay_us)
+        """One draw: the usual range, and once in a hundred times the rare one."""
+        low, high = self.delay_us
+        width = high - low + 1
+        draw = self._rng.below(_RARELY * width)
+        delay = high + draw * max(self.rare_delay_us - high, 0) // width if draw < width else low + draw % width
+        return delay * self._slowness
 
     def _is_cut(self, source: str, target: str) -> bool:
         return (source, target) in self._cut

@@ -53,6 +53,7 @@ class SimNode:
         self._rng = rng
         self._wake_delay_us = wake_delay_us
         self._wake_us = NEVER
+        self._armed_ms = NEVER
         self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._accepted: dict[int, End] = {}
         self._links: dict[int, End] = {}
@@ -143,6 +144,7 @@ class SimNode:
         self.paused = False
         self.stopping = False
         self._wake_us = NEVER
+        self._armed_ms = NEVER
         self._inbox.clear()
         self._accepted.clear()
         self._links.clear()
@@ -217,8 +219,9 @@ class SimNode:
         self._arm(now, due_ms)
 
     def _arm(self, now: int, due_ms: int) -> None:
-        if due_ms >= NEVER:
+        if due_ms >= self._armed_ms:
             return
+        self._armed_ms = due_ms
         at_us = max(now + 1, self.clock.moment_us(due_ms))
         if at_us < self._wake_us:
             self._wake_us = at_us + self._rng.below(self._wake_delay_us) if self._wake_delay_us else at_us
@@ -226,7 +229,7 @@ class SimNode:
 
     def _wake(self, at_us: int, incarnation: int) -> None:
         if incarnation == self.incarnation and at_us == self._wake_us:
-            self._wake_us = NEVER
+            self._wake_us = self._armed_ms = NEVER
             if not self.paused:
                 self._enter(_nothing)
 

@@ -58,7 +58,7 @@ def simulate(seed: int, plan: Plan | None = None) -> Outcome:
     if schedule is None:
         schedule = draw_schedule(schedule_rng, nodes=settings.brokers, length_ms=plan.fault_ms, mean_gap_ms=plan.mean_gap_ms)
     cluster = SimCluster(seed, settings)
-    workload = Workload(cluster, workload_rng, consumers=2)
+    workload = Workload(cluster, workload_rng, consumers=2 if workload_rng.chance(0.3) else 1)
     faults = Faults(cluster, schedule, TOPIC, faults_rng)
     recovered_ms = -1
     verdict, why = HELD, ""

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from zlib import crc32
 
 _KEPT_COUNT = 4000
+_HASHED_TOGETHER = 256
 
 
 class Trace:
@@ -19,16 +20,16 @@ class Trace:
         self._now_us = now_us
         self._hash = blake2b(digest_size=16)
         self._compressed = compressed
-        self.line_count = 0
+        self._unhashed: list[str] = []
         self.last: deque[str] = deque(maxlen=_KEPT_COUNT)
         self.on_line: Callable[[str], None] | None = None
 
     def line(self, where: str, what: str) -> None:
         """One event."""
         text = f"{self._now_us()} {where} {what}"
-        self._hash.update(text.encode())
-        self._hash.update(b"\n")
-        self.line_count += 1
+        self._unhashed.append(text)
+        if len(self._unhashed) == _HASHED_TOGETHER:
+            self._take_in()
         self.last.append(text)
         if self.on_line is not None:
             self.on_line(text)
@@ -40,9 +41,17 @@ class Trace:
         else:
             self.line(target, f"< {source} {len(data)} {crc32(data):08x}")
 
+    def _take_in(self) -> None:
+        if not self._unhashed:
+            return
+        self._unhashed.append("")
+        self._hash.update("\n".join(self._unhashed).encode())
+        self._unhashed.clear()
+
     @property
     def digest(self) -> str:
         """Of every line so far."""
+        self._take_in()
         return self._hash.hexdigest()
 
     def story(self, count: int, *, deliveries: bool = False) -> list[str]:

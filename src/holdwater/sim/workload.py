@@ -70,7 +70,7 @@ class Workload:
             Producer(cluster, f"p{number}", TOPIC, rng.fork(), self.history, interval_us=interval_us) for number in range(1, producers + 1)
         ]
         self.consumers = [
-            Consumer(cluster, f"c{number}", TOPIC, rng.fork(), self.history, sessions=number % 2 == 1) for number in range(1, consumers + 1)
+            Consumer(cluster, f"c{number}", TOPIC, rng.fork(), self.history, sessions=rng.chance(0.5)) for number in range(1, consumers + 1)
         ]
 
     def begin(self, limit_ms: int = 30_000) -> None:
