@@ -101,8 +101,14 @@ class MetadataLog:
         if local is None:
             return self.start_offset
         if local.leader_epoch == diverging.leader_epoch:
-            return min(local.end_offset, diverging.end_offset)
+            return self._batch_start(min(local.end_offset, diverging.end_offset))
         return local.end_offset
+
+    def _batch_start(self, offset: int) -> int:
+        """The start of the batch that holds ``offset``: a cut takes whole batches, wherever a leader says that histories part."""
+        if not self.start_offset <= offset < self.end_offset:
+            return offset
+        return parse_header(self.log.read(offset, 1, self.end_offset, at_least_one=True)).base_offset
 
     def epoch_before(self, end_offset: int) -> int:
         """Leader epoch of the record before ``end_offset``: the epoch of a snapshot that ends there."""
