@@ -15,7 +15,7 @@ test: lint
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
 
 test-all: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	HOLDWATER_HYPOTHESIS=random $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check .

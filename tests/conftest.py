@@ -1,9 +1,17 @@
 """Fixtures that several folders share. A real Apache Kafka is started once per test process, and only when a test asks for it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from tests.support.apache_kafka import ApacheCluster, require_apache_kafka
+
+# The same examples everywhere, so that a change is judged and not the day's luck; HOLDWATER_HYPOTHESIS=random (make test-all) looks for new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("random", print_blob=True)
+settings.load_profile(os.environ.get("HOLDWATER_HYPOTHESIS", "same"))
+
 
 # Shorter than stock, so that a killed broker fits into a test; prove's bounds follow, since they are computed from what the brokers tell.
 QUICKER = {"broker.session.timeout.ms": "4000", "broker.heartbeat.interval.ms": "1000"}
