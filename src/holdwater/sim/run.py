@@ -58,7 +58,13 @@ def simulate(seed: int, plan: Plan | None = None) -> Outcome:
     if schedule is None:
         schedule = draw_schedule(schedule_rng, nodes=settings.brokers, length_ms=plan.fault_ms, mean_gap_ms=plan.mean_gap_ms)
     cluster = SimCluster(seed, settings)
-    workload = Workload(cluster, workload_rng, consumers=2 if workload_rng.chance(0.3) else 1)
+    workload = Workload(
+        cluster,
+        workload_rng,
+        partitions=workload_rng.uniform_ms(1, 4),
+        consumers=2 if workload_rng.chance(0.3) else 1,
+        texts={"min.insync.replicas": "1"} if workload_rng.chance(0.2) else {},
+    )
     faults = Faults(cluster, schedule, TOPIC, faults_rng)
     recovered_ms = -1
     verdict, why = HELD, ""

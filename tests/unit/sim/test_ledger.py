@@ -1,11 +1,11 @@
 """What is committed, by everybody's account."""
 
 import pytest
+from tests.support.logs import append, batch, new_log
 
 from holdwater.sim.ledger import CommittedLog
 from holdwater.sim.verdicts import SafetyViolation
 from holdwater.storage.log import PartitionLog
-from tests.support.logs import append, batch, new_log
 
 
 def log(*sequences: tuple[int, str], epoch: int = 0) -> PartitionLog:
