@@ -96,6 +96,7 @@ class BrokerControl:
         existing = context.state.metadata.brokers.get(request.broker_id)
         is_other = existing is not None and existing.incarnation_id != request.incarnation_id
         if is_other and context.leases.is_valid(request.broker_id, mono_ms):
+            context.leases.claim(request.broker_id, mono_ms)
             return Refusal(ErrorCode.DUPLICATE_BROKER_REGISTRATION, "Another broker is registered with that broker id.")
         if request.is_migrating_zk_broker:
             return Refusal(ErrorCode.BROKER_ID_NOT_REGISTERED, "Controller does not support registering ZK brokers.")

@@ -101,7 +101,7 @@ class Controller:
         leases = Leases(config.int("broker.session.timeout.ms"), config.int("holdwater.quick.failover.ms"))
         for broker in image.brokers.values():
             if not broker.fenced:
-                leases.register(broker.broker_id, fenced=False, new_incarnation=True, mono_ms=mono_ms)
+                leases.grant(broker.broker_id, mono_ms)
         leases.shorten(lost_node_id, mono_ms)
         self._context = ControllerContext(config, state, leases, rng, voters)
         self._brokers = BrokerControl(self._context, cluster_id)

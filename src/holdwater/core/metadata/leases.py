@@ -1,7 +1,8 @@
 """The active controller's soft state about brokers: until when each one counts as alive (KIP-631; quick failover is ours).
 
 A broker has a lease from its registration on. A heartbeat renews it for broker.session.timeout.ms; a session connection that drops
-shortens it to holdwater.quick.failover.ms, and the next heartbeat restores it. When it runs out an unfenced broker is fenced, and
+shortens it to holdwater.quick.failover.ms, and the next heartbeat restores it. So does another process that asks for the id of a broker that
+this controller has not heard of yet: a living one speaks to a new controller at once, and after a crash of all nobody would. When it runs out an unfenced broker is fenced, and
 another process may register under its id. A granted shutdown ends the lease at once.
 Nothing of this is in the log: a new active controller starts every lease afresh.
 """
@@ -14,11 +15,13 @@ NO_DEADLINE = 2**63 - 1
 class Lease:
     """What the controller knows of one registered broker from its heartbeats."""
 
-    __slots__ = ("deadline_ms", "fenced", "metadata_offset", "shutdown_offset")
+    __slots__ = ("deadline_ms", "fenced", "heard", "metadata_offset", "shutdown_offset")
 
     def __init__(self) -> None:
         self.fenced = True
         """Whether the broker is fenced: its lease then guards its id and nothing else."""
+        self.heard = False
+        """Whether this controller has heard of the broker's present process."""
         self.deadline_ms = -1
         """Monotonic time at which the lease runs out; -1 when there is none."""
         self.metadata_offset = -1
@@ -54,9 +57,21 @@ class Leases:
         lease = self._leases.setdefault(broker_id, Lease())
         lease.metadata_offset = metadata_offset
         lease.fenced = fenced
+        lease.heard = True
         lease.deadline_ms = mono_ms + self._session_ms
         if fenced:
             lease.shutdown_offset = -1
+
+    def grant(self, broker_id: int, mono_ms: int) -> None:
+        """A new controller finds an unfenced broker: it has a full lease, though nobody knows when it was heard last."""
+        self.register(broker_id, fenced=False, new_incarnation=True, mono_ms=mono_ms)
+        self._leases[broker_id].heard = False
+
+    def claim(self, broker_id: int, mono_ms: int) -> None:
+        """Another process asks for the broker's id: evidence that a broker is gone of which this controller has not heard."""
+        lease = self._leases.get(broker_id)
+        if lease is not None and not lease.heard:
+            self.shorten(broker_id, mono_ms)
 
     def end(self, broker_id: int) -> None:
         """Fence a broker and end its lease: it ran out, or the broker was told that it may stop."""
