@@ -22,24 +22,75 @@ START_SECONDS = 60.0
 STOP_SECONDS = 40.0
 
 
-class RunningCluster:
+class Brokers:
+    """Brokers on this machine that raw requests can be sent to, ours or others."""
+
+    def __init__(self, ports: dict[int, int]) -> None:
+        self.ports = ports
+
+    def alive(self) -> list[int]:
+        """The brokers that run."""
+        return sorted(self.ports)
+
+    def connect(self, broker: int | None = None, *, timeout_s: float = 10.0) -> Connection:
+        """A raw connection to the given broker, or to one that runs."""
+        return Connection("127.0.0.1", self.ports[self.alive()[0] if broker is None else broker], timeout_s=timeout_s)
+
+    def create_topic(self, name: str, partitions: int = 1, replicas: int | None = None, configs: Mapping[str, str] | None = None) -> None:
+        """Create a topic and wait until each broker knows a leader for every partition of it."""
+        topic = m.CreateTopicsRequest.CreatableTopic(
+            name=name,
+            num_partitions=partitions,
+            replication_factor=min(3, len(self.ports)) if replicas is None else replicas,
+            configs=[m.CreateTopicsRequest.CreatableTopicConfig(name=key, value=value) for key, value in (configs or {}).items()],
+        )
+        with self.connect() as connection:
+            answer = connection.call(m.CreateTopicsRequest(topics=[topic], timeout_ms=30_000), m.CreateTopicsResponse).topics[0]
+            assert answer.error_code == 0, (answer.error_code, answer.error_message)
+        for each in self.alive():
+            self.wait_for_topic(name, partitions, each)
+
+    def wait_for_topic(self, name: str, partitions: int, broker: int) -> calls.TopicState:
+        """Wait until a broker knows that many partitions of the topic, all with a leader."""
+        with self.connect(broker) as connection:
+            return eventually(
+                lambda: calls.describe_topic(connection, name),
+                lambda found: found is not None and len(found.partitions) == partitions and all(p.leader >= 0 for p in found.partitions),
+            )
+
+    def partition(self, topic: str, partition: int = 0, *, broker: int | None = None) -> calls.PartitionState:
+        """Leader, ISR and so on of a partition, as a broker that runs (or the given one) sees them."""
+        asked = broker if broker is not None else self.alive()[0]
+        with self.connect(asked) as connection:
+            found = calls.describe_topic(connection, topic)
+        assert found is not None, f"broker {asked} does not know {topic}"
+        return next(each for each in found.partitions if each.partition == partition)
+
+    def leader(self, topic: str, partition: int = 0) -> int:
+        """The broker that leads a partition."""
+        return eventually(lambda: self.partition(topic, partition).leader, lambda found: found >= 0)
+
+
+class RunningCluster(Brokers):
     """A cluster that runs. ``directory`` holds its data and its logs."""
 
     def __init__(self, directory: Path, ready: dict[str, Any], process: "subprocess.Popen[bytes]") -> None:
+        super().__init__({broker["id"]: broker["port"] for broker in ready["brokers"]})
         self.directory = directory
         self.bootstrap: str = ready["bootstrap"]
         self.cluster_id: str = ready["cluster_id"]
-        self.ports: dict[int, int] = {broker["id"]: broker["port"] for broker in ready["brokers"]}
         self.process = process
         plan = load_plan(directory)
         assert plan is not None
         self.controller_ports = {node.node_id: node.controller_port for node in plan.nodes}
 
-    # --- brokers
-
     def status(self) -> dict[int, dict[str, Any]]:
         """What the supervisor knows of each broker, by id."""
         return {broker["id"]: broker for broker in send(self.directory, "status")["brokers"]}
+
+    def alive(self) -> list[int]:
+        """The brokers that are ready."""
+        return [broker for broker, state in self.status().items() if state["state"] == "ready"]
 
     def kill(self, broker: int) -> None:
         """SIGKILL, and wait until the process is gone."""
@@ -65,50 +116,6 @@ class RunningCluster:
     def logs(self) -> str:
         """The logs of all brokers."""
         return "".join(self.log(broker) for broker in self.ports)
-
-    # --- requests
-
-    def connect(self, broker: int = 1, *, controller: bool = False, timeout_s: float = 10.0) -> Connection:
-        """A raw connection to one broker's client listener, or to its controllers' listener."""
-        port = (self.controller_ports if controller else self.ports)[broker]
-        return Connection("127.0.0.1", port, timeout_s=timeout_s)
-
-    def create_topic(
-        self, name: str, partitions: int = 1, replicas: int = 3, configs: Mapping[str, str] | None = None, *, broker: int = 1
-    ) -> None:
-        """Create a topic and wait until each broker knows a leader for every partition of it."""
-        topic = m.CreateTopicsRequest.CreatableTopic(
-            name=name,
-            num_partitions=partitions,
-            replication_factor=replicas,
-            configs=[m.CreateTopicsRequest.CreatableTopicConfig(name=key, value=value) for key, value in (configs or {}).items()],
-        )
-        with self.connect(broker) as connection:
-            answer = connection.call(m.CreateTopicsRequest(topics=[topic], timeout_ms=30_000), m.CreateTopicsResponse).topics[0]
-            assert answer.error_code == 0, (answer.error_code, answer.error_message)
-        for each, state in self.status().items():
-            if state["state"] == "ready":
-                self.wait_for_topic(name, partitions, each)
-
-    def wait_for_topic(self, name: str, partitions: int, broker: int) -> calls.TopicState:
-        """Wait until a broker knows that many partitions of the topic, all with a leader."""
-        with self.connect(broker) as connection:
-            return eventually(
-                lambda: calls.describe_topic(connection, name),
-                lambda found: found is not None and len(found.partitions) == partitions and all(p.leader >= 0 for p in found.partitions),
-            )
-
-    def partition(self, topic: str, partition: int = 0, *, broker: int | None = None) -> calls.PartitionState:
-        """Leader, ISR and so on of a partition, as a broker that runs (or the given one) sees them."""
-        asked = broker if broker is not None else next(each for each, state in self.status().items() if state["state"] == "ready")
-        with self.connect(asked) as connection:
-            found = calls.describe_topic(connection, topic)
-        assert found is not None, f"broker {asked} does not know {topic}"
-        return next(each for each in found.partitions if each.partition == partition)
-
-    def leader(self, topic: str, partition: int = 0) -> int:
-        """The broker that leads a partition."""
-        return eventually(lambda: self.partition(topic, partition).leader, lambda found: found >= 0)
 
 
 def eventually(look: Any, good: Any, seconds: float = 15.0) -> Any:

@@ -4,7 +4,7 @@ import socket
 import struct
 from typing import Self
 
-from tests.support.cluster import RunningCluster
+from tests.support.cluster import Brokers
 
 from holdwater.kernel.identifiers import ZERO_UUID
 from holdwater.rpc import calls
@@ -70,7 +70,7 @@ class RawConnection:
 
 
 def produce(
-    cluster: RunningCluster,
+    cluster: Brokers,
     topic: str,
     records: bytes | None,
     *,
@@ -104,7 +104,7 @@ def produce(
     return answer.responses[0].partition_responses[0]
 
 
-def new_producer_id(cluster: RunningCluster, broker: int = 1) -> int:
+def new_producer_id(cluster: Brokers, broker: int | None = None) -> int:
     """A producer id of an idempotent producer."""
     with cluster.connect(broker) as connection:
         answer = connection.call(m.InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=1000), m.InitProducerIdResponse)
