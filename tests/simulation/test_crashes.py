@@ -110,3 +110,14 @@ def test_the_leader_loses_power_and_is_back_at_once(seed: int) -> None:
     cluster.nodes[leader].start()
     cluster.run(5_000)
     end(cluster, workload, at_least=50)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_all_brokers_are_killed_at_once_and_are_back_within_seconds(seed: int) -> None:
+    cluster, workload = begin(seed)
+    for node in cluster.nodes.values():
+        node.kill()
+    cluster.run(200)
+    cluster.start()
+    assert cluster.until("whole again", lambda: is_back(cluster), WHOLE_WITHIN_MS) < 4_000
+    end(cluster, workload, at_least=30)

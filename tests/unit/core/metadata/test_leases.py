@@ -43,6 +43,18 @@ def test_evidence_shortens_and_a_heartbeat_restores() -> None:
     assert one.next_deadline_ms() == 10200
 
 
+def test_another_process_is_evidence_against_a_broker_that_this_controller_has_not_heard_of() -> None:
+    one = leases()
+    one.grant(1, 0)
+    assert one.next_deadline_ms() == 9000
+    one.claim(1, 1000)
+    assert one.next_deadline_ms() == 1300
+    one.touch(1, fenced=False, metadata_offset=0, mono_ms=1200)
+    one.claim(1, 1300)
+    assert one.next_deadline_ms() == 10200, "a living broker keeps its id"
+    one.claim(2, 1300)
+
+
 def test_nothing_to_shorten() -> None:
     one = unfenced()
     assert not one.shorten(7, 0)
