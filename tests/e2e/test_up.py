@@ -192,3 +192,20 @@ def test_no_broker_outlives_a_supervisor_that_can_not_go_on(tmp_path: Path) -> N
     assert str(nowhere) in done.stderr
     assert "Traceback" not in done.stderr
     assert "stopped cleanly" in (tmp_path / "data" / "broker-1.log").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
+def test_no_broker_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    with (tmp_path / "up.out").open("ab") as out:
+        process = subprocess.Popen([*HOLDWATER, "up", "--port", "0", "--ready-file", str(ready)], stdout=out, stderr=out)
+    deadline = time.monotonic() + 60
+    while not ready.exists():
+        assert time.monotonic() < deadline, (tmp_path / "up.out").read_text()
+        time.sleep(0.02)
+    pids = [broker["pid"] for broker in status(ready)["brokers"]]
+    process.kill()
+    process.wait(10)
+    while any(Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1][:3] for pid in pids):
+        assert time.monotonic() < deadline + 40, "a broker lives on"
+        time.sleep(0.1)

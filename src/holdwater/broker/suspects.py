@@ -32,8 +32,14 @@ class Suspects:
 
     def lost(self, broker_id: int) -> None:
         """A connection to or from a broker closed."""
-        if not self._stopped:
-            self._since_ms[broker_id] = self._broker.mono_ms
+        if self._stopped or broker_id not in self._broker.image.brokers:
+            return  # any client may claim any id
+        self._since_ms[broker_id] = self._broker.mono_ms
+        self._broker.timers.at(self._broker.mono_ms + HOLD_MS, lambda: self._forget(broker_id))
+
+    def _forget(self, broker_id: int) -> None:
+        if broker_id in self._since_ms and not self.is_suspect(broker_id):
+            del self._since_ms[broker_id]
 
     def seen(self, broker_id: int) -> None:
         """The broker spoke on a connection."""

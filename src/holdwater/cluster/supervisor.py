@@ -225,6 +225,7 @@ class Supervisor:
             self._control.close()
             os.close(self._wakeup_read)
             os.close(self._wakeup_write)
+            _end_with_parent()
             os.setpgid(0, 0)  # Ctrl-C is for the supervisor, which stops the nodes in order
             log = self.directory / f"broker-{node.node_id}.log"
             log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -391,6 +392,17 @@ class Supervisor:
             child.state = "paused"
         elif action == "resume":
             child.state = "ready"
+
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """On Linux: an orderly stop of this node when the supervisor is killed, which leaves nobody else to end it."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _ending(status: int) -> str:
