@@ -2,8 +2,8 @@
 
 A broker has a lease from its registration on. A heartbeat renews it for broker.session.timeout.ms; a session connection that drops
 shortens it to holdwater.quick.failover.ms, and the next heartbeat restores it. So does another process that asks for the id of a broker that
-this controller has not heard of yet: a living one speaks to a new controller at once, and after a crash of all nobody would. When it runs out an unfenced broker is fenced, and
-another process may register under its id. A granted shutdown ends the lease at once.
+this controller has not heard of yet: a living one speaks to a new controller at once, and after a crash of all nobody would.
+When it runs out an unfenced broker is fenced, and another process may register under its id. A granted shutdown ends the lease at once.
 Nothing of this is in the log: a new active controller starts every lease afresh.
 """
 
