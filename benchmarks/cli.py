@@ -5,7 +5,6 @@ writes docs/performance.md; take it on a machine that does nothing else. Ctrl-C 
 """
 
 import argparse
-import datetime as dt
 import json
 import os
 import shlex
@@ -40,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = _earlier(arguments)
     if arguments.report:
         print(report.text(results))
-        _write_docs(arguments, results, complete=True)
+        _write_docs(arguments, results, complete=_is_complete(results))
         return 0
     problem = missing() if KAFKA in arguments.systems else None
     if problem is not None:
@@ -111,7 +110,6 @@ def _measure(arguments: argparse.Namespace, sizes: Sizes, given: list[str], resu
     code = 0
     try:
         with Session(folder, sizes, arguments.systems, arguments.modes) as session:
-            results["date"] = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
             results["command"] = shlex.join(["python", "-m", "benchmarks", *given])
             results["machine"] = machine.describe(folder)
             results["versions"] = machine.versions(session.driver.versions)

@@ -17,7 +17,9 @@ import confluent_kafka
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+QUEUE_BACKOFF_MS = 5
 _BATCH = 500
+_TICK_S = 0.001
 _FLUSH_LIMIT_S = 120.0
 _TOPIC_LIMIT_S = 60.0
 
@@ -161,8 +163,14 @@ def produce(
 
 
 def consume(admins: dict[str, AdminClient], bootstrap: str, topic: str, partitions: int, seconds: float) -> dict[str, Any]:
-    """Read the topic from its start, and from its start again whenever the end is reached."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "benchmark", "enable.auto.commit": False})
+    """Read the topic from its start, and from its start again whenever the end is reached.
+
+    A consumer of librdkafka whose queue is full asks again after ``fetch.queue.backoff.ms``, a second unless set: with that it would mostly
+    sleep, the more the faster the cluster is, and a figure would say little about either.
+    """
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": "benchmark", "enable.auto.commit": False, "fetch.queue.backoff.ms": QUEUE_BACKOFF_MS}
+    )
     ends = [consumer.get_watermark_offsets(TopicPartition(topic, index), timeout=10)[1] for index in range(partitions)]
     total = sum(ends)
     if total == 0:
@@ -241,7 +249,7 @@ def fixed_rate(
         while sent < (now - start) * rate:
             producer.produce(topic, value, partition=sent % partitions, on_delivery=reporter(now))
             sent += 1
-        producer.poll(max(0.0, start + sent / rate - time.perf_counter()))
+        producer.poll(_TICK_S)
     left = producer.flush(_FLUSH_LIMIT_S)
     elapsed = time.perf_counter() - start
     return {"seconds": elapsed, "acknowledged": len(times) - failed[0], "failed": failed[0] + left, **_percentiles(times)}

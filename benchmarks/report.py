@@ -91,9 +91,10 @@ _METHOD = """\
 
 - **Clusters.** Three brokers on loopback, each broker and controller in one. holdwater: `holdwater up --brokers 3`. Apache Kafka {kafka}: stock
   configuration, the Java flags of its own start script with a heap of 1 GiB (`-Xms1g -Xmx1g`), `min.insync.replicas=2` as `holdwater up` sets it.
-- **Client.** confluent-kafka {confluent} (librdkafka {librdkafka}) in a process of its own; librdkafka's defaults except `acks`, and
-  `linger.ms=0` one at a time. Topics of six partitions. Client and brokers share the machine, so what the client needs is missing to the
-  brokers, on both sides alike.
+- **Client.** confluent-kafka {confluent} (librdkafka {librdkafka}) in a process of its own; librdkafka's defaults except `acks`,
+  `linger.ms=0` one at a time, and `fetch.queue.backoff.ms=5` for reading (with the default of 1000 a consumer whose queue is full sleeps for a
+  second, and the faster the cluster the more it sleeps). Topics of six partitions. Client and brokers share the machine, so what the client
+  needs is missing to the brokers, on both sides alike.
 - **Fresh** is a new cluster whose first load is the one that counts ({run_s:g} s of writing, then {read_s:g} s of reading the same records, from
   their start again when the end is reached; one at a time, acks=all comes before acks=1); the other cluster does not run. **Warm** is after
   {warm_up_s:g} s of the same load that is not counted; then {rounds} rounds of {run_s:g} s in turn, each in a new topic; the other cluster is paused
@@ -102,7 +103,7 @@ _METHOD = """\
 - **Cold start** runs from the exec of the first process, compiled files present, until an `acks=all` write to a new topic (six partitions, RF 3) is
   acknowledged; the client is loaded already. holdwater formats its directories within that time; Apache Kafka's were formatted before.
 - **Memory** is the proportional set size of every process {memory_wait_s:g} s after the start, with one topic of RF 3.
-- **Write pause**: six partitions, RF 3, a stock producer at 600 records/s, `kill -9`; the longest time without an acknowledgement on any partition.
+- **Write pause**: six partitions, RF 3, a stock producer at 300 records/s, `kill -9`; the longest time without an acknowledgement on any partition.
   All partitions have a replica on the killed broker, and each broker leads two of them. Every third kill hits the active controller. The next
   kill waits until the killed broker is back in every ISR, and has a new topic.
 """
@@ -111,8 +112,9 @@ _METHOD = """\
 def markdown(results: Results) -> str:
     """docs/performance.md."""
     machine, versions, sizes = results["machine"], results["versions"], results["sizes"]
+    moments = sorted(run["at"] for run in results["runs"])
     lines = [_INTRODUCTION]
-    lines += [f"- Date: {results['date']}", f"- Machine: {machine['summary']}", f"- Versions: {versions['summary']}"]
+    lines += [f"- Measured: {moments[0]} to {moments[-1]} UTC", f"- Machine: {machine['summary']}", f"- Versions: {versions['summary']}"]
     lines += [f"- Command: `{results['command']}`", *(f"- {note}" for note in load_notes(results)), ""]
     for title, figures in tables(results["runs"]):
         lines += [f"## {title}", "", "| | " + " | ".join(_HEAD[1:-1]) + " | reached |", "|---|---|---|---|---|---|"]

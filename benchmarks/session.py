@@ -1,6 +1,7 @@
 """One run of the benchmarks: the work folder, the client, the clusters that run, and how a load on them is measured."""
 
 import contextlib
+import datetime as dt
 import shutil
 import time
 from collections import Counter
@@ -56,6 +57,7 @@ class Session:
 
     def keep(self, run: Run, load: Load, said: str) -> None:
         """Keep a measurement, and tell it."""
+        run["at"] = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M")
         run["load"] = {
             "seconds": load.seconds,
             "other_cores": load.other_cores,
