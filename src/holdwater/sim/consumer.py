@@ -86,6 +86,8 @@ class Consumer(Client):
         }
         if connection is None or not wanted:
             session.reset()
+            if wanted:
+                self.refresh_metadata()  # it leads, and is not among the brokers that are named
             return
         session.busy = True
         request = self._request(session, wanted)
