@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if problem is not None:
         print(f"benchmarks: {problem}; measure one side with --systems holdwater", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     sizes = _sizes(arguments)
     code = _measure(arguments, sizes, given, results)
     print(report.text(results))
@@ -176,4 +177,7 @@ def _write_docs(arguments: argparse.Namespace, results: dict[str, Any], *, compl
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Once: what is stopped then must not be interrupted again."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
