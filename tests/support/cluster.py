@@ -32,9 +32,14 @@ class Brokers:
         """The brokers that run."""
         return sorted(self.ports)
 
+    def _any(self) -> int:
+        alive = self.alive()
+        assert alive, "no broker runs"
+        return alive[0]
+
     def connect(self, broker: int | None = None, *, timeout_s: float = 10.0) -> Connection:
         """A raw connection to the given broker, or to one that runs."""
-        return Connection("127.0.0.1", self.ports[self.alive()[0] if broker is None else broker], timeout_s=timeout_s)
+        return Connection("127.0.0.1", self.ports[self._any() if broker is None else broker], timeout_s=timeout_s)
 
     def create_topic(self, name: str, partitions: int = 1, replicas: int | None = None, configs: Mapping[str, str] | None = None) -> None:
         """Create a topic and wait until each broker knows a leader for every partition of it."""
@@ -60,7 +65,7 @@ class Brokers:
 
     def partition(self, topic: str, partition: int = 0, *, broker: int | None = None) -> calls.PartitionState:
         """Leader, ISR and so on of a partition, as a broker that runs (or the given one) sees them."""
-        asked = broker if broker is not None else self.alive()[0]
+        asked = self._any() if broker is None else broker
         with self.connect(asked) as connection:
             found = calls.describe_topic(connection, topic)
         assert found is not None, f"broker {asked} does not know {topic}"
