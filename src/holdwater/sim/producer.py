@@ -39,7 +39,7 @@ _RETRIED = frozenset(
 class Batch:
     """Records that travel together. ``sequence`` is -1 until the first attempt; ``number`` counts the batches of a partition."""
 
-    __slots__ = ("attempts", "deadline_us", "frame", "index", "number", "records", "sequence", "under_way")
+    __slots__ = ("attempts", "deadline_us", "frame", "index", "is_next", "number", "records", "sequence", "under_way")
 
     def __init__(self, index: int, number: int, deadline_us: int) -> None:
         self.index = index
@@ -48,6 +48,8 @@ class Batch:
         self.sequence = -1
         self.attempts = 0
         self.under_way = False
+        self.is_next = False
+        """Whether everything before it had been acknowledged when it was last sent: a leader must have that, and take this."""
         self.deadline_us = deadline_us
         self.frame = b""
 
@@ -196,6 +198,7 @@ class Producer(Client):
             )
         batch.attempts += 1
         batch.under_way = True
+        batch.is_next = self._lanes[batch.index].batches[0] is batch
 
     # --- answers
 
@@ -235,7 +238,7 @@ class Producer(Client):
         self.history.error(name)
         self.trace.line(self.name, f"partition {batch.index} sequence {batch.sequence}: {name}")
         if error_code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
-            if self._lanes[batch.index].batches[0] is batch:
+            if batch.is_next:
                 raise SafetyViolation(
                     "P1",
                     f"{self.name}: partition {batch.index} refuses sequence {batch.sequence}, and everything before it was acknowledged",
