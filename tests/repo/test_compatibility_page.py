@@ -21,7 +21,9 @@ def test_every_api_has_its_row_and_the_row_is_true() -> None:
         versions = "-" if api is None else f"{api.versions[0]}-{api.versions[1]}"
         listeners = "-" if api is None else ", ".join(api.listeners)
         assert row[1] == API_TABLE[key].name
-        assert (row[3], row[4]) == (versions, listeners), f"{row[1]}: the page says {row[3]} on {row[4]}, the handlers {versions} on {listeners}"
+        assert (row[3], row[4]) == (versions, listeners), (
+            f"{row[1]}: the page says {row[3]} on {row[4]}, the handlers {versions} on {listeners}"
+        )
         assert (row[5] == "no") == (api is None), f"{row[1]}: the page says {row[5]}"
 
 
