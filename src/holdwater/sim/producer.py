@@ -39,7 +39,7 @@ _RETRIED = frozenset(
 class Batch:
     """Records that travel together. ``sequence`` is -1 until the first attempt; ``number`` counts the batches of a partition."""
 
-    __slots__ = ("attempts", "deadline_us", "frame", "index", "is_next", "number", "records", "sequence", "under_way")
+    __slots__ = ("attempts", "deadline_us", "frame", "index", "must_fit_epoch", "number", "records", "sequence", "under_way")
 
     def __init__(self, index: int, number: int, deadline_us: int) -> None:
         self.index = index
@@ -48,8 +48,9 @@ class Batch:
         self.sequence = -1
         self.attempts = 0
         self.under_way = False
-        self.is_next = False
-        """Whether everything before it had been acknowledged when it was last sent: a leader must have that, and take this."""
+        self.must_fit_epoch = -1
+        """Leader epoch of the true leader that it was last sent to after everything before it was acknowledged: that leader has it all, and
+        must take this. -1 when it was sent too early, or to one that only believes that it leads."""
         self.deadline_us = deadline_us
         self.frame = b""
 
@@ -88,6 +89,7 @@ class Producer(Client):
     ) -> None:
         super().__init__(cluster, name, topic, rng)
         self.history = history
+        self._watch = cluster.watch
         self.interval_us = interval_us
         self.batch_max = batch_max
         self.timeout_ms = 10_000
@@ -173,7 +175,7 @@ class Producer(Client):
             self._drain_soon(RETRY_BACKOFF_US)
             return
         for batch in batches:
-            self._prepare(batch)
+            self._prepare(batch, leader_id)
         struct = ProduceRequest.PartitionProduceData
         topic = ProduceRequest.TopicProduceData(
             topic_id=self.topic_id, partition_data=[struct(index=batch.index, records=batch.frame) for batch in batches]
@@ -184,7 +186,7 @@ class Producer(Client):
         )
         self._drain_soon()  # more may be waiting behind these
 
-    def _prepare(self, batch: Batch) -> None:
+    def _prepare(self, batch: Batch, leader_id: int) -> None:
         if batch.sequence < 0:
             lane = self._lanes[batch.index]
             batch.sequence = lane.next_sequence
@@ -198,11 +200,12 @@ class Producer(Client):
             )
         batch.attempts += 1
         batch.under_way = True
-        batch.is_next = self._lanes[batch.index].batches[0] is batch
+        first = self._lanes[batch.index].batches[0] is batch
+        batch.must_fit_epoch = self._epoch_led_by(leader_id, batch.index) if first else -1
 
     # --- answers
 
-    def _answered(self, batches: list[Batch], response: ProduceResponse | None) -> None:
+    def _answered(self, leader_id: int, batches: list[Batch], response: ProduceResponse | None) -> None:
         for batch in batches:
             batch.under_way = False
         if self.stopped:
@@ -220,7 +223,7 @@ class Producer(Client):
             if answer.error_code == 0 or answer.error_code == ErrorCode.DUPLICATE_SEQUENCE_NUMBER:
                 self._acknowledged(batch, answer.base_offset)
             else:
-                self._refused(batch, answer.error_code)
+                self._refused(leader_id, batch, answer.error_code)
                 retried.append(batch)
         if retried:
             self._retry(retried)
@@ -233,18 +236,23 @@ class Producer(Client):
         for step, sent in enumerate(batch.records):
             self.history.acknowledge(sent, base_offset + step if base_offset >= 0 else -1, self.scheduler.now_us)
 
-    def _refused(self, batch: Batch, error_code: int) -> None:
+    def _refused(self, leader_id: int, batch: Batch, error_code: int) -> None:
         name = ErrorCode(error_code).name
         self.history.error(name)
         self.trace.line(self.name, f"partition {batch.index} sequence {batch.sequence}: {name}")
         if error_code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
-            if batch.is_next:
+            if batch.must_fit_epoch >= 0 and batch.must_fit_epoch == self._epoch_led_by(leader_id, batch.index):
                 raise SafetyViolation(
                     "P1",
                     f"{self.name}: partition {batch.index} refuses sequence {batch.sequence}, and everything before it was acknowledged",
                 )
         elif error_code not in _RETRIED:
             raise SafetyViolation("P", f"{self.name}: partition {batch.index} answered {name} to an idempotent producer")
+
+    def _epoch_led_by(self, leader_id: int, index: int) -> int:
+        """The leader epoch in which a broker truly leads, by the newest committed metadata; -1 when it does not."""
+        state = self._watch.newest.partition(self.topic_id, index)
+        return state.leader_epoch if state is not None and state.leader == leader_id else -1
 
     def _retry(self, batches: list[Batch]) -> None:
         now = self.scheduler.now_us
