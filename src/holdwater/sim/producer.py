@@ -182,7 +182,7 @@ class Producer(Client):
         )
         request = ProduceRequest(acks=-1, timeout_ms=self.timeout_ms, topic_data=[topic])
         connection.request(
-            request, PRODUCE_VERSION, ProduceResponse, REQUEST_TIMEOUT_US, lambda response: self._answered(batches, response)
+            request, PRODUCE_VERSION, ProduceResponse, REQUEST_TIMEOUT_US, lambda response: self._answered(leader_id, batches, response)
         )
         self._drain_soon()  # more may be waiting behind these
 
