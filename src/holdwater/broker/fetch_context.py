@@ -152,6 +152,9 @@ def look(item: FetchItem, isolation: int, max_bytes: int, *, at_least_one: bool)
     if item.leader_epoch >= 0 and item.leader_epoch != replica.leader_epoch:
         fenced = item.leader_epoch < replica.leader_epoch
         return ItemResult(item, ErrorCode.FENCED_LEADER_EPOCH if fenced else ErrorCode.UNKNOWN_LEADER_EPOCH)
+    reader = item.context.replica_id
+    if reader >= 0 and reader not in replica.followers:  # it may know of an assignment that this broker has not heard of yet
+        return ItemResult(item, ErrorCode.UNKNOWN_LEADER_EPOCH if item.leader_epoch >= 0 else ErrorCode.NOT_LEADER_OR_FOLLOWER)
     result = ItemResult(item, 0)
     result.replica = replica
     log = replica.log
