@@ -28,10 +28,12 @@ class IdempotentProducer:
         self.topic = topic
         self.producer_id = new_producer_id(brokers) if producer_id is None else producer_id
 
-    def send(self, sequence: int, count: int = 1, *, epoch: int = 0, acks: int = -1) -> tuple[int, int]:
+    def batch(self, sequence: int, count: int = 1, *, epoch: int = 0) -> bytes:
         records = [Record(0, int(time.time() * 1000), None, b"%d" % number) for number in range(count)]
-        data = build_batch(records, producer_id=self.producer_id, producer_epoch=epoch, base_sequence=sequence)
-        answer = produce(self.brokers, self.topic, data, acks=acks)
+        return build_batch(records, producer_id=self.producer_id, producer_epoch=epoch, base_sequence=sequence)
+
+    def send(self, sequence: int, count: int = 1, *, epoch: int = 0, acks: int = -1) -> tuple[int, int]:
+        answer = produce(self.brokers, self.topic, self.batch(sequence, count, epoch=epoch), acks=acks)
         return answer.error_code, answer.base_offset
 
 
