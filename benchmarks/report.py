@@ -103,9 +103,10 @@ _METHOD = """\
 - **Cold start** runs from the exec of the first process, compiled files present, until an `acks=all` write to a new topic (six partitions, RF 3) is
   acknowledged; the client is loaded already. holdwater formats its directories within that time; Apache Kafka's were formatted before.
 - **Memory** is the proportional set size of every process {memory_wait_s:g} s after the start, with one topic of RF 3.
-- **Write pause**: six partitions, RF 3, a stock producer at 300 records/s, `kill -9`; the longest time without an acknowledgement on any partition.
-  All partitions have a replica on the killed broker, and each broker leads two of them. Every third kill hits the active controller. The next
-  kill waits until the killed broker is back in every ISR, and has a new topic.
+- **Write pause**: after {warm_up_s:g} s of requests that are not counted, a stock producer writes 150 records/s into six partitions of RF 3, and
+  a broker is ended with `kill -9`; the figure is the longest time without an acknowledgement on any partition. All partitions have a replica on
+  the killed broker, and each broker leads two of them. Every third kill hits the active controller. The next kill waits until the killed broker
+  is back in every ISR, and has a new topic.
 """
 
 
