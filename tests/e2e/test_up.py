@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 HOLDWATER = [sys.executable, "-m", "holdwater"]
@@ -70,7 +70,11 @@ def read(bootstrap: str, topic: str, count: int) -> list[str]:
 def make_topic(bootstrap: str, topic: str) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for future in admin.create_topics([NewTopic(topic, 1, 3)]).values():
-        future.result(30)
+        try:
+            future.result(30)
+        except KafkaException as problem:  # carried out, its answer lost with a connection, and asked again by the client
+            if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
 
 
 def wait_for_isr(bootstrap: str, topic: str, size: int) -> None:

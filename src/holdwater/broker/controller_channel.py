@@ -26,7 +26,7 @@ class ControllerChannel:
             self.leader_id = leader_id
             self._broker.lifecycle.controller_changed()
 
-    def request(self, request: Any, version: int, response_class: Any, on_reply: Callable[[Any], None]) -> None:
+    def request(self, request: Any, version: int, response_class: Any, on_reply: Callable[[Any], None], timeout_ms: int = 0) -> None:
         """Ask the active controller; ``on_reply`` gets the response, or ``None`` when it is not known, not reached, or not it any more."""
         broker = self._broker
         if self.leader_id == broker.node_id:
@@ -38,5 +38,5 @@ class ControllerChannel:
             broker.soon(lambda: on_reply(None))
             return
         link = broker.links.to(self.leader_id, "controller", endpoint.host, endpoint.port)
-        timeout_ms = broker.config.int("controller.quorum.request.timeout.ms")
-        link.request(request, version, response_class, timeout_ms, on_reply)
+        limit_ms = timeout_ms or broker.config.int("controller.quorum.request.timeout.ms")
+        link.request(request, version, response_class, limit_ms, on_reply)

@@ -78,7 +78,9 @@ class Forwarded:
             self._again()  # elected, and not active before everything committed earlier is applied
         else:
             envelope = EnvelopeRequest(request_data=self._call.frame, request_principal=None, client_host_address=b"\x7f\0\0\1")
-            broker.controller.request(envelope, 0, EnvelopeResponse, self._unwrap)
+            # A slow controller is waited for: asking again would find the work done, and be answered "already exists".
+            patience_ms = max(self._deadline_ms - broker.mono_ms, 1000)
+            broker.controller.request(envelope, 0, EnvelopeResponse, self._unwrap, patience_ms)
 
     def _answered(self, response: Any) -> None:
         if response is None:
