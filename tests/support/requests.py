@@ -4,7 +4,7 @@ import socket
 import struct
 from typing import Self
 
-from tests.support.cluster import Brokers
+from tests.support.cluster import Brokers, eventually
 
 from holdwater.kernel.identifiers import ZERO_UUID
 from holdwater.rpc import calls
@@ -105,8 +105,8 @@ def produce(
 
 
 def new_producer_id(cluster: Brokers, broker: int | None = None) -> int:
-    """A producer id of an idempotent producer."""
+    """A producer id of an idempotent producer; a broker that has none left fetches more, and says so meanwhile."""
+    request = m.InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=1000)
     with cluster.connect(broker) as connection:
-        answer = connection.call(m.InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=1000), m.InitProducerIdResponse)
-    assert answer.error_code == 0
+        answer = eventually(lambda: connection.call(request, m.InitProducerIdResponse), lambda seen: seen.error_code == 0)
     return answer.producer_id

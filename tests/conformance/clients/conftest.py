@@ -9,11 +9,18 @@ from tests.support.cluster import RunningCluster, running
 _HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share the cluster run in one worker; a test with a cluster of its own may run in any."""
+    """Tests that share a cluster run in one worker; a test with a cluster of its own may run in any."""
     for item in items:
-        if _HERE in item.path.parents and "cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("clients"))
+        if _HERE not in item.path.parents:
+            continue
+        chosen = getattr(getattr(item, "callspec", None), "params", {})
+        shared = next((f"{item.path.stem}-{chosen[name]}" for name in ("target", "world") if name in chosen), None)
+        if shared is None and "cluster" in getattr(item, "fixturenames", ()):
+            shared = "clients"
+        if shared is not None:
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")
