@@ -10,12 +10,12 @@ from typing import Any
 from holdwater.kernel.invariant import invariant
 
 WALL_START_MS = 1_700_000_000_000
-STANDSTILL_COUNT = 200_000
-"""Events within one virtual millisecond after which something is going in circles."""
+STORM_COUNT = 30_000
+"""Events within one virtual second after which something is going in circles; a few hundred are usual, a few thousand when all is caught up on."""
 
 
-class Standstill(Exception):  # noqa: N818 - named for what time does
-    """Events follow each other and no time passes."""
+class Storm(Exception):  # noqa: N818 - named for what it is
+    """Events follow each other and little time passes."""
 
 
 class Scheduler:
@@ -26,8 +26,8 @@ class Scheduler:
         self.event_count = 0
         self._heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = 0
-        self._moment_ms = -1
-        self._count_at_moment = 0
+        self._second = -1
+        self._count_in_second = 0
 
     def at(self, at_us: int, action: Callable[..., None], *arguments: Any) -> None:
         """Run ``action(*arguments)`` at a moment that has not passed."""
@@ -46,20 +46,20 @@ class Scheduler:
             at_us, _, action, arguments = heappop(heap)
             self.now_us = at_us
             self.event_count += 1
-            self._notice_standstill(at_us // 1000)
+            self._notice_storm(at_us // 1_000_000)
             action(*arguments)
             if done is not None and done():
                 return True
         self.now_us = until_us
         return False
 
-    def _notice_standstill(self, moment_ms: int) -> None:
-        if moment_ms != self._moment_ms:
-            self._moment_ms = moment_ms
-            self._count_at_moment = 0
-        self._count_at_moment += 1
-        if self._count_at_moment > STANDSTILL_COUNT:
-            raise Standstill(f"{STANDSTILL_COUNT} events at {moment_ms} ms")
+    def _notice_storm(self, second: int) -> None:
+        if second != self._second:
+            self._second = second
+            self._count_in_second = 0
+        self._count_in_second += 1
+        if self._count_in_second > STORM_COUNT:
+            raise Storm(f"{STORM_COUNT} events in second {second} (L6)")
 
 
 class NodeClock:

@@ -30,6 +30,8 @@ class Seen(NamedTuple):
     high_watermark: int
     end: int
     start: int
+    isr: tuple[int, ...]
+    """In-sync replicas as a leader knows them, committed; empty on a follower."""
 
 
 class QuorumSeen(NamedTuple):
@@ -61,6 +63,7 @@ class Watch:
             LogStartNeverFalls(),
             OneAppender(),
             HighWatermarkOnInSyncReplicas(),
+            JoinsWhenCaughtUp(),
             CommittedAgreement(),
             LeaderHasEverythingCommitted(),
         )
@@ -101,15 +104,17 @@ class Watch:
                 continue
             log = replica.log
             before = seen.get(partition)
+            isr = replica.isr if isinstance(replica, LeaderReplica) else ()
             if (
                 before is not None
                 and before.replica is replica
                 and before.high_watermark == replica.high_watermark
                 and before.end == log.log_end_offset
                 and before.start == log.log_start_offset
+                and before.isr is isr
             ):
                 continue
-            now = Seen(replica, replica.leader_epoch, replica.high_watermark, log.log_end_offset, log.log_start_offset)
+            now = Seen(replica, replica.leader_epoch, replica.high_watermark, log.log_end_offset, log.log_start_offset, isr)
             seen[partition] = now
             with Unnoticed(node):
                 for law in self._of_replicas:
@@ -270,6 +275,26 @@ class HighWatermarkOnInSyncReplicas(ReplicaInvariant):
                     "R6",
                     f"{partition.topic_partition} on {node}: high watermark {now.high_watermark}, "
                     f"in-sync replica n{member} ends at {other.log.log_end_offset}",
+                )
+
+
+class JoinsWhenCaughtUp(ReplicaInvariant):
+    """R6 (last part): when r joins the ISR in e, LEO_r >= HW of the leader, and LEO_r >= where e began (KIP-207)."""
+
+    def check(self, watch: Watch, node: SimNode, partition: HostedPartition, before: Seen | None, now: Seen) -> None:
+        """See the class."""
+        leader = now.replica
+        if not isinstance(leader, LeaderReplica) or before is None or before.replica is not leader or before.isr is now.isr:
+            return
+        for member in now.isr:
+            other = watch.replica_on(member, partition.topic_id, partition.topic_partition.partition)
+            if member in before.isr or other is None or other.leader_epoch != now.leader_epoch or watch.is_excused(member):
+                continue
+            if other.log.log_end_offset < max(now.high_watermark, leader.epoch_start_offset):
+                raise SafetyViolation(
+                    "R6",
+                    f"{partition.topic_partition}: n{member} joined the in-sync replicas of {node} with a log that ends at "
+                    f"{other.log.log_end_offset}; high watermark {now.high_watermark}, start of the leader epoch {leader.epoch_start_offset}",
                 )
 
 

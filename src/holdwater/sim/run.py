@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from holdwater.kernel.rng import Rng
-from holdwater.sim.clock import Standstill
+from holdwater.sim.clock import Storm
 from holdwater.sim.cluster import Settings, SimCluster
 from holdwater.sim.faults import Fault, Faults, draw_schedule
 from holdwater.sim.verdicts import LivenessViolation, SafetyViolation
@@ -78,7 +78,7 @@ def simulate(seed: int, plan: Plan | None = None) -> Outcome:
         recovered_ms = workload.finish(PEACE_WITHIN_MS)
     except SafetyViolation as problem:
         verdict, why = SAFETY, str(problem)
-    except (LivenessViolation, Standstill) as problem:
+    except (LivenessViolation, Storm) as problem:
         verdict, why = LIVENESS, str(problem)
     except Exception as problem:  # noqa: BLE001 - whatever else a broker raises is what the run is to find
         verdict, why = CRASH, _where(problem)

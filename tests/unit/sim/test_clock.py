@@ -3,7 +3,7 @@
 import pytest
 
 from holdwater.kernel.invariant import InvariantViolation
-from holdwater.sim.clock import NodeClock, Scheduler, Standstill
+from holdwater.sim.clock import NodeClock, Scheduler, Storm
 
 
 def test_events_run_by_time_and_then_in_the_order_in_which_they_were_scheduled() -> None:
@@ -43,7 +43,7 @@ def test_events_that_call_each_other_without_time_passing_are_noticed() -> None:
         scheduler.after(0, again)
 
     again()
-    with pytest.raises(Standstill):
+    with pytest.raises(Storm):
         scheduler.run(1_000_000)
 
 
