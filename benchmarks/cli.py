@@ -1,7 +1,7 @@
 """Measure holdwater beside Apache Kafka: both in the same run, in turn, with the same client; prints medians, spread and ratios.
 
-Only one cluster is loaded at a time. The other does not run, or, in the warm rounds, is paused with SIGSTOP. A full run takes about an hour and
-writes docs/performance.md; take it on a machine that does nothing else. Ctrl-C stops everything.
+Only one cluster is loaded at a time. The other does not run, or, in the warm rounds, is paused with SIGSTOP. A full run takes somewhat over an
+hour and writes docs/performance.md; take it on a machine that does nothing else. Ctrl-C stops everything.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = _earlier(arguments)
     if arguments.report:
         print(report.text(results))
-        _write_docs(arguments, results, complete=_is_complete(results))
+        _write_docs(arguments, results, complete=report.is_complete(results["runs"]))
         return 0
     problem = missing() if KAFKA in arguments.systems else None
     if problem is not None:
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sizes = _sizes(arguments)
     code = _measure(arguments, sizes, given, results)
     print(report.text(results))
-    complete = code == 0 and not arguments.quick and _is_complete(results)
+    complete = code == 0 and not arguments.quick and report.is_complete(results["runs"])
     _write_docs(arguments, results, complete=complete)
     return code
 
@@ -158,15 +158,6 @@ def _warn_unless_idle(session: Session) -> None:
     session.say(f"before the start: load average {load.load_average:.2f}, other processes use {used:.2f} cores")
     if not load.idle:
         session.say("WARNING: this machine is not idle; figures from it compare little with others")
-
-
-def _is_complete(results: dict[str, Any]) -> bool:
-    """Whether every row has figures of both sides."""
-    figures = [figure for _, rows in report.tables(results["runs"]) for figure in rows]
-    return bool(figures) and all(figure.ours is not None and figure.theirs is not None for figure in figures) and len(figures) == _ROWS
-
-
-_ROWS = sum(len(rows) for _, rows in report.TABLES)
 
 
 def _write_docs(arguments: argparse.Namespace, results: dict[str, Any], *, complete: bool) -> None:

@@ -48,11 +48,13 @@ def versions(admins: dict[str, AdminClient]) -> dict[str, Any]:
 # --- topics
 
 
-def create_topic(admins: dict[str, AdminClient], bootstrap: str, topic: str, partitions: int, replicas: int) -> dict[str, Any]:
+def create_topic(
+    admins: dict[str, AdminClient], bootstrap: str, topic: str, partitions: int, replicas: int, config: dict[str, str] | None = None
+) -> dict[str, Any]:
     """Create a topic, and wait until every partition has its leader and a full ISR. Tries again while the cluster is still gathering."""
     admin = _admin(admins, bootstrap)
     deadline = time.monotonic() + _TOPIC_LIMIT_S
-    _create(admin, topic, partitions, replicas, deadline)
+    _create(admin, topic, partitions, replicas, deadline, config)
     while True:
         found = admin.list_topics(topic, timeout=10).topics[topic]
         states = found.partitions.values()
@@ -63,9 +65,10 @@ def create_topic(admins: dict[str, AdminClient], bootstrap: str, topic: str, par
         time.sleep(0.05)
 
 
-def _create(admin: AdminClient, topic: str, partitions: int, replicas: int, deadline: float) -> None:
+def _create(admin: AdminClient, topic: str, partitions: int, replicas: int, deadline: float, config: dict[str, str] | None = None) -> None:
+    wanted = NewTopic(topic, num_partitions=partitions, replication_factor=replicas, config=config or {})
     while True:
-        created = admin.create_topics([NewTopic(topic, num_partitions=partitions, replication_factor=replicas)], request_timeout=15)
+        created = admin.create_topics([wanted], request_timeout=15)
         try:
             created[topic].result()
         except KafkaException as problem:

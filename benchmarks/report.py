@@ -4,9 +4,9 @@ from typing import Any
 
 from benchmarks.figures import Spread
 from benchmarks.processes import BUSY_CORES
-from benchmarks.rows import TABLES, Figure, tables
+from benchmarks.rows import TABLES, Figure, is_complete, tables
 
-__all__ = ["TABLES", "load_notes", "markdown", "number", "spread_text", "tables", "text"]
+__all__ = ["TABLES", "is_complete", "load_notes", "markdown", "number", "spread_text", "tables", "text"]
 
 Results = dict[str, Any]
 _HEAD = ("", "holdwater", "Apache Kafka", "holdwater / Kafka", "aim", "")
@@ -34,12 +34,13 @@ def spread_text(found: Spread | None, statistic: str = "median") -> str:
 
 def _cells(figure: Figure) -> tuple[str, ...]:
     row = figure.row
+    theirs = "" if row.ours_alone else spread_text(figure.theirs, row.statistic)
     verdict = {None: "", True: "yes", False: "**no**"}[figure.met]
     return (
         f"{row.label} [{row.unit}]",
         spread_text(figure.ours, row.statistic),
-        spread_text(figure.theirs, row.statistic),
-        spread_text(figure.ratio),
+        theirs,
+        "" if row.ours_alone else spread_text(figure.ratio),
         row.aim.text if row.aim is not None else "",
         verdict,
     )
@@ -103,6 +104,12 @@ _METHOD = """\
 - **Cold start** runs from the exec of the first process, compiled files present, until an `acks=all` write to a new topic (six partitions, RF 3) is
   acknowledged; the client is loaded already. holdwater formats its directories within that time; Apache Kafka's were formatted before.
 - **Memory** is the proportional set size of every process {memory_wait_s:g} s after the start, with one topic of RF 3.
+- **Levels of durability**: `page-cache` is the default of both sides. `interval` is a topic with `flush.ms=100`; Apache Kafka, whose
+  `flush.ms` needs a scheduler that is off by default, is not asked. `fsync` is a topic with `holdwater.durable.acks=true`; beside it stands
+  Apache Kafka with `flush.messages=1`, the nearest thing it has. That is not the same: there each append flushes before it returns, on leader
+  and followers, so that followers acknowledge what they have flushed; but no rule ties the high watermark to that, and a replica that starts
+  again counts what it finds in the page cache. A new cluster for each level and side: {run_s:g} s of writing, then {read_s:g} s one at a time.
+  All brokers share one disk.
 - **Write pause**: after {warm_up_s:g} s of requests that are not counted, a stock producer writes 150 records/s into six partitions of RF 3, and
   a broker is ended with `kill -9`; the figure is the longest time without an acknowledgement on any partition. All partitions have a replica on
   the killed broker, and each broker leads two of them. Every third kill hits the active controller. The next kill waits until the killed broker

@@ -27,6 +27,8 @@ class Row(NamedTuple):
     unit: str
     aim: Aim | None = None
     statistic: str = "median"
+    ours_alone: bool = False
+    """Whether the other side has nothing like it."""
 
 
 class Figure(NamedTuple):
@@ -81,6 +83,18 @@ def _delivery(mode: str) -> list[Row]:
     return [Row("delivery", mode, "2,000/s", metric, f"delivery report: {metric[:3]}", "ms") for metric in ("p50_ms", "p99_ms")]
 
 
+def _durability() -> list[Row]:
+    rows: list[Row] = []
+    for level in ("page-cache", "interval", "fsync"):
+        write, ask, alone = f"write, {level}", f"one at a time, {level}", level == "interval"
+        rows += [
+            Row("durability", "", write, "per_s", f"{level}: write", "records/s", ours_alone=alone),
+            Row("durability", "", ask, "p50_ms", f"{level}: one at a time, p50", "ms", ours_alone=alone),
+            Row("durability", "", ask, "p99_ms", f"{level}: one at a time, p99", "ms", ours_alone=alone),
+        ]
+    return rows
+
+
 TABLES: list[tuple[str, list[Row]]] = [
     (
         "Start and memory",
@@ -96,6 +110,7 @@ TABLES: list[tuple[str, list[Row]]] = [
     ("One at a time, warm against warm", _requests("warm")),
     ("Delivery reports at 2,000/s, fresh against fresh", _delivery("fresh")),
     ("Delivery reports at 2,000/s, warm against warm", _delivery("warm")),
+    ("Levels of durability: 1 KiB, acks=all, RF 3, fresh against fresh", _durability()),
     (
         "Write pause after kill -9",
         [
@@ -128,6 +143,12 @@ def figure(row: Row, runs: list[Run]) -> Figure | None:
     if row.aim is not None and ours is not None and (ratio is not None or "Kafka" not in row.aim.text):
         met = row.aim.met(ours, ratio.median if ratio is not None else None)
     return Figure(row, ours, theirs, ratio, met)
+
+
+def is_complete(runs: list[Run]) -> bool:
+    """Whether every row has figures of both sides, or of the one that has it."""
+    figures = [figure(row, runs) for _, rows in TABLES for row in rows]
+    return all(one is not None and one.ours is not None and (one.theirs is not None or one.row.ours_alone) for one in figures)
 
 
 def tables(runs: list[Run]) -> list[tuple[str, list[Figure]]]:

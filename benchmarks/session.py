@@ -5,7 +5,7 @@ import datetime as dt
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -154,11 +154,19 @@ class Session:
 
     # --- loads
 
-    def topic(self, cluster: Cluster, name: str, partitions: int = PARTITIONS, replicas: int = REPLICAS) -> str:
-        """A new topic whose leaders are spread evenly."""
+    def topic(
+        self,
+        cluster: Cluster,
+        name: str,
+        partitions: int = PARTITIONS,
+        replicas: int = REPLICAS,
+        config: Mapping[str, str] | None = None,
+    ) -> str:
+        """A new topic whose leaders are spread evenly, with settings of its own."""
+        where = {"bootstrap": cluster.bootstrap(), "partitions": partitions, "replicas": replicas, "config": dict(config or {})}
         for attempt in range(_TOPIC_TRIES):
             topic = f"{name}-{attempt}"
-            arguments = {"bootstrap": cluster.bootstrap(), "topic": topic, "partitions": partitions, "replicas": replicas}
+            arguments = {**where, "topic": topic}
             leaders = Counter(self.driver.ask("create_topic", **arguments)["leaders"].values())
             if len(leaders) == 3 and max(leaders.values()) == min(leaders.values()):
                 return topic

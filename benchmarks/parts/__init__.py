@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks.parts import cold_start, delivery, memory, pause, requests, throughput
+from benchmarks.parts import cold_start, delivery, durability, memory, pause, requests, throughput
 from benchmarks.session import Session
 
 PARTS: dict[str, Callable[[Session], None]] = {
@@ -11,5 +11,6 @@ PARTS: dict[str, Callable[[Session], None]] = {
     "throughput": throughput.run,
     "requests": requests.run,
     "delivery": delivery.run,
+    "durability": durability.run,
     "pause": pause.run,
 }

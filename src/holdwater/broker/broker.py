@@ -2,7 +2,7 @@
 
 The host (``node`` on sockets, ``sim`` on simulated ones) calls one method per event and hands in both clocks: ``mono_ms`` for deadlines and
 leases, ``wall_ms`` for what is stored. After the events of one wake of its loop it calls ``flush``, which lets parked fetches see what has
-changed, and sleeps until ``next_deadline``. What leaves goes through the ``Transport``. Nothing here blocks but the disk.
+changed and syncs what is due, and sleeps until ``next_deadline``. What leaves goes through the ``Transport``. Nothing here blocks but the disk.
 
 Parts: ``metadata`` (quorum member and image), ``controller_host`` (the active controller, when it is here), ``controller`` (the way to it),
 ``lifecycle`` (registration, heartbeats, stop), ``replicas`` with ``fetchers`` and ``isr``, ``handlers`` (one file per API).
@@ -25,9 +25,10 @@ from holdwater.broker.handlers.table import TABLE
 from holdwater.broker.isr import IsrChanges
 from holdwater.broker.lifecycle import Lifecycle
 from holdwater.broker.links import Links
+from holdwater.broker.log_store import LogStore
 from holdwater.broker.metadata_host import MetadataHost
 from holdwater.broker.producer_ids import ProducerIds
-from holdwater.broker.replica_manager import LogStore, ReplicaManager
+from holdwater.broker.replica_manager import ReplicaManager
 from holdwater.broker.suspects import Suspects
 from holdwater.broker.timers import Timers
 from holdwater.broker.transport import Transport
@@ -35,6 +36,7 @@ from holdwater.core.metadata.changes import ImageChanges, changes_between
 from holdwater.core.metadata.image import EMPTY_IMAGE, MetadataImage
 from holdwater.core.metadata.registrations import Endpoint
 from holdwater.core.quorum import Quorum
+from holdwater.kernel.buggify import Buggify, never
 from holdwater.kernel.configs.broker import BrokerConfig
 from holdwater.kernel.configs.listeners import Listener
 from holdwater.kernel.configs.topics import effective_all
@@ -107,6 +109,7 @@ class Broker:
         """Takes one line for the log."""
         self.mono_ms = mono_ms
         self.wall_ms = wall_ms
+        self.buggify: Buggify = never
         self.stop_requested: str | None = None
         """Why this node must stop, once something says so; the host looks after each event."""
         self.directory_ids = stored.directory_ids
@@ -147,10 +150,14 @@ class Broker:
         self.metadata.start()
         if self.config.is_broker:
             self.lifecycle.start()
-            self._every(max(self.replicas.lag_ms // 2, 1), self.replicas.shrink_lagging)
-            self._every(self.config.int("replica.high.watermark.checkpoint.interval.ms"), self.replicas.checkpoint)
+            self._every(self.replicas.lag_ms // 2, self.replicas.shrink_lagging)
+            self._every(self.config.int("replica.high.watermark.checkpoint.interval.ms"), self.replicas.checkpoint_high_watermarks)
+            self._every(self.config.int("log.flush.offset.checkpoint.interval.ms"), self.replicas.checkpoint_recovery_points)
+            self._every(self.config.int("log.flush.start.offset.checkpoint.interval.ms"), self.replicas.checkpoint_log_starts)
 
     def _every(self, interval_ms: int, work: Callable[[], None]) -> None:
+        interval_ms = max(interval_ms, 1)
+
         def run() -> None:
             work()
             self.timers.at(self.mono_ms + interval_ms, run)
@@ -247,7 +254,16 @@ class Broker:
         self.timers.run(self.mono_ms)
 
     def flush(self) -> None:
-        """The events of this wake are worked off: answer the parked fetches that something has changed for."""
+        """The events of this wake are worked off: answer the parked fetches that something has changed for, and sync the logs that are due.
+
+        Followers get what was appended before this broker waits for its own disk.
+        """
+        self._answer_woken()
+        if self.replicas.syncs.noted:
+            self.replicas.syncs.settle()
+            self._answer_woken()
+
+    def _answer_woken(self) -> None:
         wake = self.replicas.wake
         while wake:
             contexts = list(wake)
@@ -272,8 +288,6 @@ class Broker:
             self._react(image, changes)
             self.lifecycle.image_changed(image)
             self.suspects.look_again()
-            if changes.partitions:
-                self.assignments.image_changed()
             if self._first_image and self.lifecycle.state == "RUNNING":
                 self._first_image = False
                 self.replicas.delete_strays(image)
@@ -287,6 +301,8 @@ class Broker:
             self._takes_part = True
             changes = changes_between(EMPTY_IMAGE, image)
         self.replicas.react(image, changes)
+        if changes.partitions:
+            self.assignments.image_changed()
 
     def disk_failed(self, failure: DiskFailure) -> None:
         """A disk operation failed: its directory goes offline; without the last one, or the metadata log, this node stops."""

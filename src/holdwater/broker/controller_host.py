@@ -151,4 +151,7 @@ class ControllerHost:
             if result is None:
                 break
             self._append(result)
+        if self.controller is not None and self._broker.buggify("controller resigns"):
+            self._broker.metadata.quorum.give_up_leadership(self._broker.mono_ms)
+            self._broker.metadata.pump_soon()
         self._arm()

@@ -12,7 +12,7 @@ from holdwater.broker.partitions import HostedPartition
 from holdwater.broker.timers import Timer
 from holdwater.core.replica import LeaderReplica
 from holdwater.kernel.errors import ErrorCode
-from holdwater.kernel.ports import AbortedTransaction, EpochEnd, Log
+from holdwater.kernel.ports import AbortedTransaction, CorruptRecords, DiskFailure, EpochEnd, Log
 
 READ_COMMITTED = 1
 
@@ -114,6 +114,7 @@ class ItemResult:
 
     __slots__ = (
         "aborted",
+        "disk_failure",
         "diverging",
         "error_code",
         "held_back",
@@ -136,6 +137,8 @@ class ItemResult:
         """There are records, and no room for them in this answer: the item stays dirty."""
         self.aborted: list[AbortedTransaction] | None = None
         self.diverging: EpochEnd | None = None
+        self.disk_failure: DiskFailure | None = None
+        """Why nothing could be read: the directory is to go offline."""
         self.replica: LeaderReplica | None = None
 
 
@@ -177,7 +180,15 @@ def look(item: FetchItem, isolation: int, max_bytes: int, *, at_least_one: bool)
         upper = result.last_stable_offset if isolation == READ_COMMITTED else high_watermark
     if offset < upper:
         if max_bytes > 0:
-            result.records = log.read(offset, min(item.max_bytes, max_bytes), upper, at_least_one=at_least_one)
+            try:
+                result.records = log.read(offset, min(item.max_bytes, max_bytes), upper, at_least_one=at_least_one)
+            except CorruptRecords as problem:
+                result.error_code = problem.error_code
+                return result
+            except DiskFailure as failure:
+                result.disk_failure = failure
+                result.error_code = ErrorCode.KAFKA_STORAGE_ERROR
+                return result
         result.held_back = not result.records
         if isolation == READ_COMMITTED and result.records:
             result.aborted = log.aborted_transactions(offset, upper)
@@ -187,10 +198,11 @@ def look(item: FetchItem, isolation: int, max_bytes: int, *, at_least_one: bool)
 def end_of_epoch(log: Log, leader_epoch: int) -> EpochEnd:
     """Where this log's history and that of a log whose last leader epoch is ``leader_epoch`` part.
 
-    An epoch before all that this log knows ended where it starts: its records are removed, or there never were any, as when a leader of an
-    empty partition followed another (KIP-101; Kafka's leader epoch cache answers the same).
+    An epoch before all that this log knows ended where the first that it knows starts (KIP-101; Kafka's leader epoch cache answers the same).
+    That is not always where the log starts: after a crash the log start may be an older one, of before records were deleted and their leader
+    epochs forgotten, and to tell of that would be to tell of a cut that never was.
     """
-    return log.end_offset_for_epoch(leader_epoch) or EpochEnd(leader_epoch, log.log_start_offset)
+    return log.end_offset_for_epoch(leader_epoch) or EpochEnd(leader_epoch, log.first_epoch_start)
 
 
 class SessionCache:

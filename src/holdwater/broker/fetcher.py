@@ -1,7 +1,8 @@
 """Following: one fetcher per leader, one fetch session with it, one request under way at a time.
 
 A follower's fetch is also its acknowledgement: it asks for what follows the last record that it has appended. An answer is worked off and
-the next request is sent in the same breath, which is what the latency of ``acks=all`` is made of.
+the next request is sent in the same breath, which is what the latency of ``acks=all`` is made of. At level fsync it says that all below is
+synced; ``_request`` alone sees to that.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,7 @@ FETCH_VERSION = 17
 LIST_OFFSETS_VERSION = 9
 EARLIEST_LOCAL = -4
 _RECONNECT_MS = 20
+_REST_MS = 300
 _LATEST = -1
 
 _Topic = FetchRequest.FetchTopic
@@ -138,6 +140,9 @@ class Fetcher:
     def _send(self) -> None:
         if self._busy or not self._followed:
             return
+        if self._broker.buggify("follower rests"):
+            self._wait(_REST_MS)
+            return
         link = self._link()
         if link is None:
             return  # kicked again when the leader registers
@@ -150,6 +155,8 @@ class Fetcher:
     def _request(self) -> FetchRequest | None:
         now = self._broker.mono_ms
         named = self._changed if self._session_epoch else self._followed
+        if not self._make_durable([followed for key in named if (followed := self._followed[key]).partition.durability is not None]):
+            return None
         topics: dict[bytes, FetchRequest.FetchTopic] = {}
         later: dict[tuple[bytes, int], None] = {}
         resume_ms = 0
@@ -196,6 +203,18 @@ class Fetcher:
             forgotten_topics_data=list(forgotten.values()),
         )
 
+    def _make_durable(self, acknowledging: list[Followed]) -> bool:
+        """Sync what the next fetch acknowledges, as far as its level asks for that. False when nothing more may be said: the node stops.
+
+        A log whose sync fails is followed no more.
+        """
+        broker = self._broker
+        for followed in acknowledging:
+            broker.replicas.syncs.before_fetch(followed.partition)
+            if broker.stop_requested is not None:
+                return False
+        return True
+
     # --- working off an answer
 
     def _answered(self, response: FetchResponse | None) -> None:
@@ -237,6 +256,8 @@ class Fetcher:
                     self._changed[key] = None
                 log_start = replica.log.log_start_offset
                 replica.append(data.records or b"", data.high_watermark, data.log_start_offset, self._broker.wall_ms)
+                if data.records and followed.partition.durability is not None:
+                    self._broker.replicas.syncs.note(followed.partition)
                 if replica.log.log_start_offset != log_start:
                     self._changed[key] = None  # the leader waits to hear of it
             elif data.error_code == ErrorCode.OFFSET_OUT_OF_RANGE:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
 
 _RETRY_MS = 50
+_LATE_MS = 700
 
 _NOT_APPLIED = frozenset({ErrorCode.INELIGIBLE_REPLICA, ErrorCode.OPERATION_NOT_ATTEMPTED})
 """The controller surely did not apply it, and this leader is still the leader."""
@@ -44,7 +45,7 @@ class IsrChanges:
     def propose(self, partition: HostedPartition, proposal: IsrProposal) -> None:
         """Bring a proposal to the controller."""
         self._waiting[partition] = proposal
-        self._schedule(0)
+        self._schedule(_LATE_MS if self._broker.buggify("isr change waits") else 0)
 
     def _schedule(self, delay_ms: int) -> None:
         if not self._scheduled and not self._under_way:

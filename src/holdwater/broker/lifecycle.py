@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 REGISTRATION_VERSION = 4
 HEARTBEAT_VERSION = 1
 _RETRY_MS = 20
+_LATE_MS = 500
 _CATCH_UP_MS = 20
 _STOPPING_HEARTBEAT_MS = 50
 _STOPPING_PATIENCE_MS = 2500
@@ -180,6 +181,9 @@ class Lifecycle:
 
     def _heartbeat(self) -> None:
         broker = self._broker
+        if broker.buggify("heartbeat late"):
+            self._soon(_LATE_MS)
+            return
         request = BrokerHeartbeatRequest(
             broker_id=broker.node_id,
             broker_epoch=self.broker_epoch,

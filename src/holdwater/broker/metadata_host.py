@@ -174,7 +174,8 @@ class MetadataHost:
         """Fold every committed batch into the image."""
         builder = self._builder
         while self._next_offset < high_watermark:
-            data = self._log.read(self._next_offset, _READ_BYTES, high_watermark, at_least_one=True)
+            read_bytes = 1 if self._broker.buggify("metadata in one batch") else _READ_BYTES
+            data = self._log.read(self._next_offset, read_bytes, high_watermark, at_least_one=True)
             invariant(data, f"committed metadata from offset {self._next_offset} can't be read")
             epoch = -1
             for position, header, _ in batches(data):
@@ -189,7 +190,10 @@ class MetadataHost:
             old = self.image
             image, changes = builder.build(epoch)
             self._publish(old, image, changes)
-        if self._bytes_since_snapshot >= self._snapshot_bytes and not builder.in_transaction:
+        wanted = self._bytes_since_snapshot >= self._snapshot_bytes or (
+            self._bytes_since_snapshot > 0 and self._broker.buggify("metadata snapshot now")
+        )
+        if wanted and not builder.in_transaction:
             self._take_snapshot()
 
     def _publish(self, old: MetadataImage, image: MetadataImage, changes: ImageChanges) -> None:

@@ -55,7 +55,7 @@ def log_config(texts: dict[str, str]) -> LogConfig:
 
 
 class DirectoryLogs:
-    """``replica_manager.LogStore`` over the log directories."""
+    """``log_store.LogStore`` over the log directories."""
 
     def __init__(self, directories: LogDirectories, rng: Rng, wall_ms: Callable[[], int]) -> None:
         self._directories = directories
@@ -112,6 +112,15 @@ class DirectoryLogs:
         """See ``LogStore``."""
         self._directories.delete(topic_partition, self._rng.uuid())
 
+    def rivals(self) -> list[TopicPartition]:
+        """See ``LogStore``."""
+        return list(self._directories.rivals)
+
+    def settle(self, topic_partition: TopicPartition, topic_id: bytes | None) -> None:
+        """See ``LogStore``."""
+        if topic_partition in self._directories.rivals:
+            self._directories.settle(topic_partition, topic_id, self._wall_ms(), self._rng.uuid())
+
     def remove_deleted(self) -> bool:
         """See ``LogStore``."""
         return self._directories.remove_deleted()
@@ -120,11 +129,17 @@ class DirectoryLogs:
         """See ``LogStore``."""
         return self._directories.high_watermark(topic_partition)
 
-    def checkpoint(self, high_watermarks: dict[TopicPartition, int]) -> None:
+    def checkpoint_high_watermarks(self, high_watermarks: dict[TopicPartition, int]) -> None:
+        """See ``LogStore``."""
+        self._directories.checkpoint_high_watermarks(high_watermarks)
+
+    def checkpoint_recovery_points(self) -> None:
         """See ``LogStore``."""
         self._directories.checkpoint_recovery_points()
+
+    def checkpoint_log_starts(self) -> None:
+        """See ``LogStore``."""
         self._directories.checkpoint_log_starts()
-        self._directories.checkpoint_high_watermarks(high_watermarks)
 
 
 class OpenedNode:
@@ -140,7 +155,8 @@ class OpenedNode:
         self.cluster_id = cluster_id or meta.cluster_id
         self._config = config
         self._wall_ms = wall_ms
-        self._directory_id = meta.directory_id
+        self.directory_id = meta.directory_id
+        """Of the directory with the metadata log: what this node is known by in the quorum (KIP-853)."""
         self.directories = LogDirectories(
             disk, config.log_dirs, cluster_id=self.cluster_id, node_id=config.node_id, metadata_path=config.metadata_log_dir
         )
@@ -151,9 +167,17 @@ class OpenedNode:
         self._logs = DirectoryLogs(self.directories, rng.fork(), wall_ms)
 
     def load(self) -> Iterator[int]:
-        """Recover every partition's log, in slices; yields the bytes read since the last one."""
+        """Recover every partition's log, in slices; yields the bytes read since the last one.
+
+        Raises ``DiskFailure`` when that leaves no directory for partitions, or takes the one with the metadata log.
+        """
         default = LogConfig()
-        yield from self.directories.load(lambda _: default, self._wall_ms())
+        directories = self.directories
+        yield from directories.load(lambda _: default, self._wall_ms())
+        has_room = any(each.takes_partitions for each in directories.online())
+        for each in directories.directories:
+            if each.failure is not None and (each.path == directories.metadata_path or not has_room):
+                raise each.failure
 
     def events(self) -> list[str]:
         """What recovery met, in lines for the log."""
@@ -183,7 +207,7 @@ class OpenedNode:
         endpoints = tuple(Endpoint(at.name, at.host, at.port) for at in bound if at.name in controllers)
         quorum_config = QuorumConfig(
             node_id=config.node_id,
-            directory_id=self._directory_id,
+            directory_id=self.directory_id,
             cluster_id=self.cluster_id,
             listener_name=name,
             endpoints=endpoints if config.is_controller else (),

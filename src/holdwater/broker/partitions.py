@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 from holdwater.broker.record_check import RecordCheck
+from holdwater.broker.timers import Timer
 from holdwater.core.replica import FollowerReplica, LeaderReplica
+from holdwater.kernel.configs.durability import Durability
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import TopicPartition
 from holdwater.kernel.ports import Log
@@ -21,11 +23,13 @@ class HostedPartition:
     __slots__ = (
         "consumer_items",
         "deleted",
+        "durability",
         "failure",
         "follower_items",
         "log",
         "record_check",
         "replica",
+        "sync_timer",
         "topic_id",
         "topic_partition",
         "wake",
@@ -41,6 +45,10 @@ class HostedPartition:
         self.deleted = False
         self.record_check: RecordCheck | None = None
         """How produced batches are opened; ``None``: they stay closed."""
+        self.durability: Durability | None = None
+        """When the log is synced; ``None`` at level page-cache."""
+        self.sync_timer: Timer | None = None
+        """When the oldest unsynced record will have waited ``flush.ms``."""
         self.wake = wake
         """Broker-wide: fetches to look at again when the current input has been worked off."""
         self.follower_items: dict[FetchItem, None] = {}
@@ -50,6 +58,12 @@ class HostedPartition:
         """The leader's side, when this broker leads."""
         replica = self.replica
         return replica if isinstance(replica, LeaderReplica) else None
+
+    @property
+    def is_fsync(self) -> bool:
+        """Whether acknowledgements wait for the disk (level fsync)."""
+        durability = self.durability
+        return durability is not None and durability.is_fsync
 
     def leadership_error(self) -> int:
         """Why a request that needs the leader can't be served here; 0 when it can."""

@@ -4,81 +4,29 @@
 partition, create, lead, follow, stop or delete, with no fixed replica set in mind.
 """
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from holdwater.broker.durability import LogSyncs
 from holdwater.broker.fetch_context import FetchContext, end_of_epoch
+from holdwater.broker.log_store import LogStore
 from holdwater.broker.partitions import HostedPartition
 from holdwater.broker.record_check import record_check
 from holdwater.core.metadata.changes import ImageChanges
 from holdwater.core.metadata.image import BROKER_RESOURCE, TOPIC_RESOURCE, MetadataImage
-from holdwater.core.metadata.partition import PartitionState
+from holdwater.core.metadata.partition import PartitionState, is_reserved_directory
 from holdwater.core.replica import FollowerReplica, LeaderReplica
+from holdwater.kernel.configs.durability import durability_of
 from holdwater.kernel.configs.topics import Layers, effective_int
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import ZERO_UUID, TopicPartition
 from holdwater.kernel.invariant import invariant
-from holdwater.kernel.ports import DiskFailure, Log
+from holdwater.kernel.ports import DiskFailure
 
 if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
     from holdwater.broker.fetcher import Fetchers
     from holdwater.broker.isr import IsrChanges
-
-
-class LogStore(Protocol):
-    """The logs of this broker over all its directories (``storage`` implements it)."""
-
-    def find(self, topic_partition: TopicPartition) -> tuple[bytes, Log] | None:
-        """Topic id and log of a partition that is stored here."""
-        ...
-
-    def directory_path(self, topic_partition: TopicPartition) -> str | None:
-        """Path of the log directory that the partition lies in, also of one that is offline."""
-        ...
-
-    def directory_id(self, topic_partition: TopicPartition) -> bytes | None:
-        """Id of the log directory that the partition lies in, ``None`` when it is offline."""
-        ...
-
-    def damage(self, topic_partition: TopicPartition) -> str | None:
-        """What is wrong with a stored log below what was committed, ``None`` when it is sound (INVARIANTS R13)."""
-        ...
-
-    def cut_damage(self, topic_partition: TopicPartition) -> None:
-        """Cut a damaged log where it stops being intact, and use it again."""
-        ...
-
-    def adopt_topic_id(self, topic_partition: TopicPartition, topic_id: bytes) -> None:
-        """Give a stored log the topic id that a power loss has taken from it."""
-        ...
-
-    def remove_deleted(self) -> bool:
-        """Free the space of one deleted log; whether there was one."""
-        ...
-
-    def stored(self) -> list[tuple[TopicPartition, bytes]]:
-        """Every stored partition with its topic id, sorted."""
-        ...
-
-    def create(self, topic_partition: TopicPartition, topic_id: bytes, config: dict[str, str]) -> Log:
-        """A new, empty log. ``config`` holds the topic's effective configuration texts."""
-        ...
-
-    def configure(self, topic_partition: TopicPartition, config: dict[str, str]) -> None:
-        """Change the configuration of a log."""
-        ...
-
-    def delete(self, topic_partition: TopicPartition) -> None:
-        """Remove a log for good."""
-        ...
-
-    def high_watermark(self, topic_partition: TopicPartition) -> int:
-        """The high watermark of the last checkpoint; 0 when there is none."""
-        ...
-
-    def checkpoint(self, high_watermarks: dict[TopicPartition, int]) -> None:
-        """Store high watermarks, recovery points and log start offsets."""
-        ...
 
 
 class ReplicaManager:
@@ -90,6 +38,7 @@ class ReplicaManager:
         self.logs = logs
         self.fetchers = fetchers
         self.isr = isr
+        self.syncs = LogSyncs(broker)
         self.wake: dict[FetchContext, None] = {}
         self.live_brokers: dict[int, int] = {}
         """Broker epoch of every unfenced broker that is not shutting down."""
@@ -124,6 +73,8 @@ class ReplicaManager:
     def leader_appended(self, partition: HostedPartition, replica: LeaderReplica) -> None:
         """A batch is in the leader's log."""
         partition.records_appended()
+        if partition.durability is not None:
+            self.syncs.note(partition)
         if not replica.followers or len(replica.maximal_isr) == 1:
             self.advance(partition, replica)
 
@@ -168,18 +119,32 @@ class ReplicaManager:
         for partition in self.hosted():
             replica = partition.replica
             if isinstance(replica, LeaderReplica):
-                proposal = replica.propose_shrink(self.broker.mono_ms, self.lag_ms)
+                lag_ms = 0 if self.broker.buggify("isr shrinks early") else self.lag_ms
+                proposal = replica.propose_shrink(self.broker.mono_ms, lag_ms)
                 if proposal is not None:
                     self.isr.propose(partition, proposal)
                 else:
                     self._propose_expansion(partition, replica)
                 self.advance(partition, replica)  # one that was about to join may have taken too long
 
-    def checkpoint(self) -> None:
+    def checkpoint_high_watermarks(self) -> None:
         """Store the high watermarks."""
         marks = {p.topic_partition: p.replica.high_watermark for p in self._by_id.values() if p.replica is not None}
+        self._checkpoint(lambda: self.logs.checkpoint_high_watermarks(marks))
+
+    def checkpoint_recovery_points(self) -> None:
+        """Store how far each log is synced, from where the next start after a crash will have to check it."""
+        self._checkpoint(self.logs.checkpoint_recovery_points)
+
+    def checkpoint_log_starts(self) -> None:
+        """Store the log start offsets."""
+        self._checkpoint(self.logs.checkpoint_log_starts)
+
+    def _checkpoint(self, store: Callable[[], None]) -> None:
+        if self.broker.buggify("checkpoint skipped"):
+            return
         try:
-            self.logs.checkpoint(marks)
+            store()
         except DiskFailure as failure:
             self.broker.disk_failed(failure)
 
@@ -214,6 +179,9 @@ class ReplicaManager:
             return
         try:
             if partition is None:
+                self.logs.settle(TopicPartition(topic, index), topic_id)
+                if self._lies_offline(TopicPartition(topic, index), state):
+                    return
                 partition = self._host(image, topic, topic_id, index)
             if partition.failure is not None and not self._fill_from_leader(partition, state):
                 return
@@ -223,6 +191,19 @@ class ReplicaManager:
                 self._follow(partition, state)
         except DiskFailure as failure:
             self.broker.disk_failed(failure)
+
+    def _lies_offline(self, name: TopicPartition, state: PartitionState) -> bool:
+        """Whether a replica that can't be found here lies, or may lie, in a log directory that is offline: no other is made in its place.
+
+        As Kafka has it (KIP-858): with a directory offline only replicas are made that have none yet, or one that works.
+        """
+        logs, broker = self.logs, self.broker
+        if logs.find(name) is not None:
+            return False
+        online = [each for each in broker.directory_ids if each not in broker.offline_directory_ids]
+        assigned = state.directory(self.node_id)
+        is_settled = not is_reserved_directory(assigned) and assigned not in online
+        return logs.directory_path(name) is not None or (len(online) < len(broker.config.log_dirs) and is_settled)
 
     def _host(self, image: MetadataImage, topic: str, topic_id: bytes, index: int) -> HostedPartition:
         name = TopicPartition(topic, index)
@@ -238,6 +219,7 @@ class ReplicaManager:
             self.logs.configure(name, texts)
         partition = HostedPartition(name, topic_id, log, self.wake)
         partition.record_check = record_check(texts, self.broker.config)
+        partition.durability = durability_of(texts)
         partition.failure = self.logs.damage(name)
         if partition.failure is not None:
             self.broker.note(f"{name} stays offline: its log is damaged: {partition.failure}")
@@ -276,6 +258,7 @@ class ReplicaManager:
                 high_watermark=high_watermark,
                 live_brokers=self.live_brokers,
                 mono_ms=self.broker.mono_ms,
+                counts_synced=partition.is_fsync,
             )
             partition.replica = replica
             partition.role_changed()
@@ -308,9 +291,11 @@ class ReplicaManager:
             self.fetchers.follow(partition, state.leader)
 
     def _take_role(self, partition: HostedPartition) -> int:
-        """End the role that the partition has; returns its high watermark."""
+        """End the role that the partition has, before it gets another or none; returns its high watermark."""
         replica = partition.replica
         self.fetchers.unfollow(partition)
+        if partition.durability is not None:
+            self.syncs.note(partition)
         if replica is None:
             return max(self.logs.high_watermark(partition.topic_partition), partition.log.log_start_offset)
         if isinstance(replica, LeaderReplica):
@@ -343,6 +328,11 @@ class ReplicaManager:
 
     def delete_strays(self, image: MetadataImage) -> None:
         """Remove logs whose topics were deleted, or moved away, while this broker was away."""
+        for name in self.logs.rivals():
+            try:
+                self.logs.settle(name, None)
+            except DiskFailure as failure:
+                self.broker.disk_failed(failure)
         for name, topic_id in self.logs.stored():
             state = image.partition(topic_id, name.partition)
             if state is None or self.node_id not in state.replicas:
@@ -356,6 +346,8 @@ class ReplicaManager:
         for name in names:
             partition = self._by_name.get(name)
             if partition is not None:
+                if isinstance(partition.replica, LeaderReplica):
+                    partition.replica.stop(ErrorCode.KAFKA_STORAGE_ERROR)
                 self._take_role(partition)
                 partition.replica = None
                 partition.failure = f"{directory}: {reason}"
@@ -388,6 +380,7 @@ class ReplicaManager:
             texts = self._config(image, topic)
             self.logs.configure(partition.topic_partition, texts)
             partition.record_check = record_check(texts, self.broker.config)
+            self.syncs.configure(partition, texts)
             replica = partition.replica
             if isinstance(replica, LeaderReplica):
                 replica.min_isr = self._number(image, topic, "min.insync.replicas")

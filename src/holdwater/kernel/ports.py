@@ -27,7 +27,7 @@ class File(Protocol):
         """Length in bytes."""
         ...
 
-    def append(self, *parts: bytes) -> None:
+    def append(self, *parts: bytes | memoryview) -> None:
         """Write all parts at the end as one operation, in full or with ``DiskFailure`` (a torn tail may remain)."""
         ...
 
@@ -214,6 +214,11 @@ class Log(Protocol):
 
     def end_offset_for_epoch(self, leader_epoch: int) -> EpochEnd | None:
         """Where the largest known epoch not above ``leader_epoch`` ends; ``None`` when the log knows no such epoch."""
+        ...
+
+    @property
+    def first_epoch_start(self) -> int:
+        """Where the first known leader epoch starts; the log start offset when none is known."""
         ...
 
     def epoch_at(self, offset: int) -> int:

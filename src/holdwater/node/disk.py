@@ -52,7 +52,7 @@ class RealFile:
         """Length in bytes."""
         return self._size
 
-    def append(self, *parts: bytes) -> None:
+    def append(self, *parts: bytes | memoryview) -> None:
         """Write all parts at the end with one writev, going on after a short write until it is whole or fails."""
         total = 0
         for part in parts:

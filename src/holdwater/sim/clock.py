@@ -63,13 +63,18 @@ class Scheduler:
 
 
 class NodeClock:
-    """The clocks of one machine: monotonic since some start of its own, and wall time. ``drift_ppm`` makes both run fast or slow."""
+    """The clocks of one machine: monotonic since some start of its own, and wall time. ``drift_ppm`` makes both run fast or slow.
+
+    The monotonic clock never steps. The wall clock may be set wrong, or stand still, until it is put right again.
+    """
 
     def __init__(self, start_mono_ms: int, drift_ppm: int = 0, wall_offset_ms: int = 0) -> None:
         self._start_mono_ms = start_mono_ms
         self._rate = 1_000_000 + drift_ppm
+        self._usual_offset_ms = wall_offset_ms
+        self._frozen_wall_ms: int | None = None
         self.wall_offset_ms = wall_offset_ms
-        """What wall time is wrong by, besides the drift; a jump of the clock changes it."""
+        """What wall time is wrong by, besides the drift."""
 
     def mono_ms(self, now_us: int) -> int:
         """The monotonic clock at a moment."""
@@ -77,8 +82,23 @@ class NodeClock:
 
     def wall_ms(self, now_us: int) -> int:
         """The wall clock at a moment."""
+        if self._frozen_wall_ms is not None:
+            return self._frozen_wall_ms
         return WALL_START_MS + self.wall_offset_ms + now_us * self._rate // 1_000_000_000
 
     def moment_us(self, mono_ms: int) -> int:
         """The first moment at which the monotonic clock shows at least ``mono_ms``."""
         return -((self._start_mono_ms - mono_ms) * 1_000_000_000 // self._rate)
+
+    def set_wall(self, wrong_by_ms: int) -> None:
+        """Let wall time be wrong by so much, forward or back, from now on; jumps do not add up. One that stands still goes on."""
+        self._frozen_wall_ms = None
+        self.wall_offset_ms = wrong_by_ms
+
+    def freeze_wall(self, now_us: int) -> None:
+        """Let wall time stand still from now on."""
+        self._frozen_wall_ms = self.wall_ms(now_us)
+
+    def put_right(self) -> None:
+        """Let wall time be what it was before anything was done to it: a frozen clock steps forward, a wrong one either way."""
+        self.set_wall(self._usual_offset_ms)

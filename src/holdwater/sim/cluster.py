@@ -19,7 +19,7 @@ from holdwater.sim.network import Network
 from holdwater.sim.node import SimNode
 from holdwater.sim.trace import Trace
 from holdwater.sim.verdicts import LivenessViolation, SafetyViolation
-from holdwater.storage.directories import MetaProperties
+from holdwater.storage.directories import MetaProperties, format_directory
 from holdwater.wire.records import batches
 
 PORT = 9092
@@ -39,6 +39,19 @@ class Settings:
     wall_offset_ms_max: int = 500
     wake_delay_us: int = 300
     """How late a process may be woken for a deadline."""
+    log_dir_count: int = 1
+    """Log directories of each node; the metadata log lies in the first."""
+
+    def drawn(self) -> dict[str, str]:
+        """What is not the default, by name."""
+        defaults = Settings()
+        own = {name: getattr(self, name) for name in ("brokers", "delay_us", "log_dir_count", "drift_ppm_max")}
+        return {**self.broker, **{name: str(value) for name, value in own.items() if value != getattr(defaults, name)}}
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what is acknowledged survives any number of power losses."""
+        return self.broker.get("holdwater.durable.acks") == "true"
 
 
 class SimCluster:
@@ -47,6 +60,7 @@ class SimCluster:
     def __init__(self, seed: int, settings: Settings | None = None) -> None:
         settings = settings if settings is not None else Settings()
         self.seed = seed
+        self.settings = settings
         self.rng = Rng(seed)
         self.scheduler = Scheduler()
         self.trace = Trace(lambda: self.scheduler.now_us)
@@ -59,7 +73,7 @@ class SimCluster:
 
     def _format(self, settings: Settings) -> None:
         ids = range(1, settings.brokers + 1)
-        cluster_id = uuid_to_text(b"\x40" + self.rng.uuid()[1:])
+        cluster_id = self.cluster_id = uuid_to_text(b"\x40" + self.rng.uuid()[1:])
         directories = {node_id: self.rng.uuid() for node_id in ids}
         voters = [Voter(i, directories[i], (Endpoint("CONTROLLER", f"n{i}", CONTROLLER_PORT),)) for i in ids]
         for node_id in ids:
@@ -70,9 +84,15 @@ class SimCluster:
             node = SimNode(config, self.scheduler, self.network, self.trace, clock, self.rng.fork(), settings.wake_delay_us)
             meta = MetaProperties(cluster_id, node_id, directories[node_id])
             format_node(node.disk, config, meta, voters, WALL_START_MS + offset)
-            node.disk.settle()
+            self._format_directories(node, config.log_dirs[1:])
             node.on_event = self.watch.after_event
             self.nodes[node_id] = node
+
+    def _format_directories(self, node: SimNode, paths: list[str]) -> None:
+        """Make empty directories a node's, each with a new directory id; the disk is settled afterwards."""
+        for path in paths:
+            format_directory(node.disk, path, MetaProperties(self.cluster_id, node.node_id, self.rng.uuid()))
+        node.disk.settle()
 
     # --- time
 
@@ -101,20 +121,42 @@ class SimCluster:
                 node.start()
 
     def lose_power(self, node_id: int, *, survivors: Rng | None = None) -> None:
-        """A node's machine loses power; nobody may count on what it had acknowledged, until it had time to fetch it anew."""
-        self.watch.excuse(node_id, self.scheduler.now_us + _EXCUSE_MS * 1000)
+        """A node's machine loses power. What it had acknowledged it still has where acknowledgements are durable.
+
+        Elsewhere nobody may count on it, until it had time to fetch it anew.
+        """
+        if not self.settings.is_durable:
+            self.excuse(node_id)
         self.nodes[node_id].lose_power(survivors=survivors)
 
-    def isolate(self, *node_ids: int, towards: bool = True, away: bool = True) -> None:
+    def excuse(self, node_id: int) -> None:
+        """Nobody may count on what a node had acknowledged, until it had time to fetch it anew."""
+        self.watch.excuse(node_id, self.scheduler.now_us + _EXCUSE_MS * 1000)
+
+    def replace_disk(self, node_id: int) -> None:
+        """A node loses power, and then its disk: it gets an empty one, formatted as that of a node that joins the cluster.
+
+        It has new directory ids, and so votes in the metadata quorum no more (KIP-853, ``kafka-storage format --no-initial-controllers``).
+        """
+        node = self.nodes[node_id]
+        self.excuse(node_id)
+        node.lose_power()
+        node.disk.wipe()
+        node.is_voter = False
+        self.watch.quorum_seen.pop(node_id, None)
+        self._format_directories(node, node.config.log_dirs)
+        self.trace.line(node.machine, "has another disk, an empty one")
+
+    def isolate(self, *node_ids: int, towards: bool = True, away: bool = True, owner: int = 0) -> None:
         """A netsplit: these nodes on one side, the other nodes on the other. Clients reach everybody."""
         inside = [self.nodes[node_id].machine for node_id in node_ids]
         outside = [node.machine for node in self.nodes.values() if node.machine not in inside]
         for one in inside:
             for other in outside:
                 if away:
-                    self.network.cut(one, other)
+                    self.network.cut(one, other, owner=owner)
                 if towards:
-                    self.network.cut(other, one)
+                    self.network.cut(other, one, owner=owner)
 
     # --- what can be asked
 
@@ -211,7 +253,7 @@ def _properties(node_id: int, settings: Settings) -> dict[str, str]:
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "log.dirs": f"/data/broker-{node_id}",
+        "log.dirs": ",".join([f"/data/broker-{node_id}", *(f"/data/disk{n}-{node_id}" for n in range(2, settings.log_dir_count + 1))]),
         "default.replication.factor": str(min(count, 3)),
         "min.insync.replicas": "2" if count >= 3 else "1",
     }

@@ -4,7 +4,8 @@ What the running process sees is the page cache. ``crash`` ends the process and 
 ``power_loss`` keeps only what was synced, file contents and directory entries alike, plus a random part of the rest when it is given
 randomness: pages of 4 KiB survive singly and in any order, files keep any length between, renames and creations happen or do not.
 
-Faults: ``on_operation`` is called before each operation and may return a fault. ``capacity_bytes`` makes the disk full.
+Faults: ``on_operation`` is called before each operation and may return a fault, or let the operation take its time (``stall``). ``arm`` puts
+several such hooks together. ``capacity_bytes`` makes the disk full.
 """
 
 from collections.abc import Callable
@@ -13,8 +14,10 @@ from typing import NamedTuple
 
 from holdwater.kernel.ports import DiskFailure
 from holdwater.kernel.rng import Rng
+from holdwater.sim.disk_tree import Entries, StoredFile, clean, drop, move, name_of, parent_of, rooted
 
-PAGE_BYTES = 4096
+STALL_MAX_US = 15_000_000
+"""The longest that the operations of one event may take together."""
 
 
 class Crashed(Exception):  # noqa: N818 - named for what happened to the process
@@ -32,6 +35,8 @@ class Fault(Enum):
     """The process ends before it."""
     CRASH_TORN = auto()
     """The process ends in the middle: half of an append is in the page cache."""
+    BIT_FLIP = auto()
+    """A read from a file returns what ``SimDisk.flip`` makes of the bytes; those on the disk stay as they are."""
 
 
 class Operation(NamedTuple):
@@ -43,45 +48,7 @@ class Operation(NamedTuple):
     size: int
 
 
-class _Node:
-    """A file's bytes. The first ``stable`` bytes are the same in the page cache and on the platter, where ``platter_tail`` follows them."""
-
-    __slots__ = ("content", "lost_sync", "platter_tail", "stable")
-
-    def __init__(self, content: bytes = b"") -> None:
-        self.content = bytearray(content)
-        self.stable = 0
-        self.platter_tail = b""
-        self.lost_sync = False
-
-    def truncate(self, length: int) -> None:
-        if length < self.stable:
-            self.platter_tail = bytes(self.content[length : self.stable]) + self.platter_tail
-            self.stable = length
-        del self.content[length:]
-        self.content.extend(bytes(length - len(self.content)))
-
-    def sync(self) -> None:
-        if not self.lost_sync:
-            self.stable = len(self.content)
-            self.platter_tail = b""
-
-    def lose_power(self, rng: Rng | None) -> None:
-        """Leave what a power loss leaves; ``rng`` decides which unsynced pages made it to the platter."""
-        platter = bytes(self.content[: self.stable]) + self.platter_tail
-        if rng is None or platter == self.content or self.lost_sync:
-            survived = bytearray(platter)
-        else:
-            short, long = sorted((len(platter), len(self.content)))
-            survived = bytearray(platter[: rng.uniform_ms(short, long)].ljust(rng.uniform_ms(short, long), b"\0"))
-            for start in range(self.stable - self.stable % PAGE_BYTES, len(survived), PAGE_BYTES):
-                page = self.content[start : min(start + PAGE_BYTES, len(survived))]
-                if rng.chance(0.5):
-                    survived[start : start + len(page)] = page
-        self.content = survived
-        self.stable = len(survived)
-        self.platter_tail = b""
-        self.lost_sync = False
+Hook = Callable[[Operation], Fault | None]
 
 
 class SimFile:
@@ -89,13 +56,13 @@ class SimFile:
 
     __slots__ = ("_disk", "_generation", "_node", "_path")
 
-    def __init__(self, disk: "SimDisk", path: str, node: _Node) -> None:
+    def __init__(self, disk: "SimDisk", path: str, node: StoredFile) -> None:
         self._disk = disk
         self._path = path
-        self._node: _Node | None = node
+        self._node: StoredFile | None = node
         self._generation = disk.generation
 
-    def _open(self) -> _Node:
+    def _open(self) -> StoredFile:
         if self._generation != self._disk.generation:
             raise Crashed(f"{self._path} was opened by a process that has ended")
         if self._node is None:
@@ -107,7 +74,7 @@ class SimFile:
         """Length in bytes."""
         return len(self._open().content)
 
-    def append(self, *parts: bytes) -> None:
+    def append(self, *parts: bytes | memoryview) -> None:
         """Write all parts at the end."""
         node = self._open()
         data = b"".join(parts)
@@ -119,14 +86,18 @@ class SimFile:
         room = self._disk.room_bytes()
         if len(data) > room:
             node.content += data[: max(room, 0)]
-            raise DiskFailure(self._path, "append to", "No space left on device", full=True)
+            raise self._disk.failure(self._path, "append to", "No space left on device", full=True)
         node.content += data
 
     def read(self, position: int, length: int) -> bytes:
         """Up to ``length`` bytes from ``position``."""
         node = self._open()
-        self._disk.end(self._disk.begin("read", self._path, 0), "read", self._path)
-        return bytes(node.content[position : position + length])
+        fault = self._disk.begin("read", self._path, 0)
+        data = bytes(node.content[position : position + length])
+        if fault is Fault.BIT_FLIP:
+            return self._disk.flip(self._path, position, data)
+        self._disk.end(fault, "read", self._path)
+        return data
 
     def truncate(self, length: int) -> None:
         """Cut the file to ``length`` bytes."""
@@ -139,10 +110,10 @@ class SimFile:
         node = self._open()
         fault = self._disk.begin("sync", self._path, 0)
         if fault in {Fault.IO_ERROR, Fault.FULL}:
-            node.lost_sync = True
+            self._disk.lose_sync(node)
         self._disk.end(fault, "sync", self._path)
         if node.lost_sync:
-            raise DiskFailure(self._path, "sync", "an earlier sync failed")
+            raise self._disk.failure(self._path, "sync", "an earlier sync failed")
         node.sync()
 
     def close(self) -> None:
@@ -155,25 +126,81 @@ class SimDisk:
 
     def __init__(self, *, capacity_bytes: int | None = None) -> None:
         self.capacity_bytes = capacity_bytes
-        self.on_operation: Callable[[Operation], Fault | None] | None = None
+        self.on_operation: Hook | None = None
+        self.flip: Callable[[str, int, bytes], bytes] = lambda path, position, data: data
+        """What a read with ``Fault.BIT_FLIP`` returns: takes path, position in the file, and the right bytes."""
+        self.stall_us = 0
+        """How long the operations of the present event have taken so far; the host takes it off when it lets that time pass."""
+        self.injected: list[str] = []
+        """Failures that this process was told of, all of them made here: the messages."""
         self.operation_count = 0
         self.generation = 0
-        self._cached: dict[str, _Node | None] = {"/": None}
-        self._platter: dict[str, _Node | None] = {"/": None}
+        self._hooks: list[Hook] = []
+        self._lost_sync: list[StoredFile] = []
+        self._cached: Entries = {"/": None}
+        self._platter: Entries = {"/": None}
         self._renames: list[tuple[str, str]] = []  # in the page cache only
 
+    def arm(self, hook: Hook) -> None:
+        """Ask ``hook`` before each operation; the first of several that names a fault decides, and those after it are not asked."""
+        self._hooks.append(hook)
+        self._put_hooks_together()
+
+    def disarm(self, hook: Hook) -> None:
+        """Ask it no more; no error if it is not asked."""
+        if hook in self._hooks:
+            self._hooks.remove(hook)
+            self._put_hooks_together()
+
+    def disarm_all(self) -> None:
+        """No faults any more."""
+        self._hooks.clear()
+        self.on_operation = None
+
+    def _put_hooks_together(self) -> None:
+        hooks = self._hooks
+        self.on_operation = self._ask_all if len(hooks) > 1 else hooks[0] if hooks else None
+
+    def _ask_all(self, operation: Operation) -> Fault | None:
+        for hook in list(self._hooks):
+            fault = hook(operation)
+            if fault is not None:
+                return fault
+        return None
+
+    def stall(self, duration_us: int) -> None:
+        """Let the present operation take so long."""
+        self.stall_us = min(self.stall_us + duration_us, STALL_MAX_US)
+
     def crash(self) -> None:
-        """End the process: files opened so far go stale, the page cache stays."""
+        """End the process: files opened so far go stale, the page cache stays.
+
+        Of a file whose sync failed it does not: nobody writes those pages any more, so the system may drop them, and does.
+        """
         self.generation += 1
+        for node in self._lost_sync:
+            node.lose_power(None)
+        self._lost_sync.clear()
+        self.injected.clear()
+        self.stall_us = 0
+
+    def wipe(self) -> None:
+        """Another disk, an empty one, is put in its place; the process has ended before."""
+        self.generation += 1
+        self._cached = {"/": None}
+        self._platter = {"/": None}
+        self._renames.clear()
+        self._lost_sync.clear()
 
     def power_loss(self, rng: Rng | None = None) -> None:
         """Lose power: without ``rng`` everything unsynced is gone, with it a random part of it survives."""
         self.generation += 1
+        self._lost_sync.clear()
         entries = dict(self._platter)
         if rng is not None:
             self._keep_some(entries, rng)
         self._renames.clear()
-        self._cached = {path: node for path, node in sorted(entries.items()) if _rooted(path, entries)}
+        self._cached = {path: node for path, node in sorted(entries.items()) if rooted(path, entries)}
         for node in dict.fromkeys(self._cached.values()):
             if node is not None:
                 node.lose_power(rng)
@@ -187,12 +214,12 @@ class SimDisk:
         self._platter = dict(self._cached)
         self._renames.clear()
 
-    def _keep_some(self, entries: dict[str, _Node | None], rng: Rng) -> None:
+    def _keep_some(self, entries: Entries, rng: Rng) -> None:
         """Let a random part of the unsynced directory changes reach ``entries``; a rename happens as a whole or not at all."""
         undone: list[str] = []
         for source, target in self._renames:
             if source in entries and rng.chance(0.5):
-                _move(entries, source, target)
+                move(entries, source, target)
             else:
                 undone += [source, target]
         for path in sorted({**self._cached, **entries}):
@@ -206,9 +233,29 @@ class SimDisk:
 
     def damage(self, path: str, position: int, mask: int) -> None:
         """Flip the bits of ``mask`` in one byte, in the page cache and on the platter."""
-        node = self._file(path)
+        node = self._file(clean(path))
         node.content[position] ^= mask
         node.sync()
+
+    def zero(self, path: str, position: int, length: int) -> None:
+        """Fill a part of a file with zeros, in the page cache and on the platter."""
+        node = self._file(clean(path))
+        end = min(position + length, len(node.content))
+        node.content[position:end] = bytes(end - position)
+        node.sync()
+
+    def cut(self, path: str, length: int) -> None:
+        """Cut a file, in the page cache and on the platter, as a file system does that has lost the end of it."""
+        node = self._file(clean(path))
+        node.truncate(length)
+        node.sync()
+
+    def platter(self, path: str) -> bytes:
+        """What a power loss would leave of a file at the least. Raises ``FileNotFoundError``."""
+        node = self._platter.get(clean(path))
+        if node is None:
+            raise FileNotFoundError(path)
+        return bytes(node.content[: node.stable]) + node.platter_tail
 
     def room_bytes(self) -> int:
         """Bytes that still fit."""
@@ -230,31 +277,41 @@ class SimDisk:
         if fault in {Fault.CRASH, Fault.CRASH_TORN}:
             raise Crashed(f"in {name} {path}")
         if fault is Fault.FULL:
-            raise DiskFailure(path, name, "No space left on device", full=True)
-        raise DiskFailure(path, name, "Input/output error")
+            raise self.failure(path, name, "No space left on device", full=True)
+        raise self.failure(path, name, "Input/output error")
+
+    def failure(self, path: str, name: str, reason: str, *, full: bool = False) -> DiskFailure:
+        """A failure that a fault has made, noted in ``injected``."""
+        failure = DiskFailure(path, name, reason, full=full)
+        self.injected.append(str(failure))
+        return failure
+
+    def lose_sync(self, node: StoredFile) -> None:
+        """The sync of a file failed: what was not durable yet never will be."""
+        node.lost_sync = True
+        self._lost_sync.append(node)
 
     def _operation(self, name: str, path: str, size: int = 0) -> None:
         self.end(self.begin(name, path, size), name, path)
 
-    def _file(self, path: str) -> _Node:
+    def _file(self, path: str) -> StoredFile:
         node = self._cached.get(path)
         if node is None:
             raise FileNotFoundError(path)
         return node
 
     def _require_parent(self, name: str, path: str) -> None:
-        parent = _parent(path)
-        if self._cached.get(parent, path) is not None:
+        if self._cached.get(parent_of(path), path) is not None:
             raise DiskFailure(path, name, "No such file or directory")
 
     def make_directories(self, path: str) -> None:
         """Create the directory and its parents."""
         self._operation("make_directories", path)
         missing: list[str] = []
-        at = _clean(path)
+        at = clean(path)
         while at not in self._cached:
             missing.append(at)
-            at = _parent(at)
+            at = parent_of(at)
         for directory in [at, *missing]:
             if self._cached.setdefault(directory, None) is not None:
                 raise DiskFailure(path, "create directory", "Not a directory")
@@ -262,23 +319,23 @@ class SimDisk:
     def list_directory(self, path: str) -> list[str]:
         """Names in the directory, sorted."""
         self._operation("list_directory", path)
-        path = _clean(path)
+        path = clean(path)
         if path not in self._cached:
             raise FileNotFoundError(path)
-        return sorted(_name(entry) for entry in self._cached if entry != "/" and _parent(entry) == path)
+        return sorted(name_of(entry) for entry in self._cached if entry != "/" and parent_of(entry) == path)
 
     def exists(self, path: str) -> bool:
         """Whether a file or directory is there."""
-        return _clean(path) in self._cached
+        return clean(path) in self._cached
 
     def is_directory(self, path: str) -> bool:
         """Whether the path is a directory."""
-        path = _clean(path)
+        path = clean(path)
         return path in self._cached and self._cached[path] is None
 
     def open(self, path: str) -> SimFile:
         """Open for reading and appending, created empty when absent."""
-        path = _clean(path)
+        path = clean(path)
         self._operation("open", path)
         self._require_parent("open", path)
         if path in self._cached:
@@ -286,40 +343,40 @@ class SimDisk:
             if node is None:
                 raise DiskFailure(path, "open", "Is a directory")
         else:
-            node = self._cached[path] = _Node()
+            node = self._cached[path] = StoredFile()
         return SimFile(self, path, node)
 
     def read_file(self, path: str) -> bytes:
         """The whole file."""
-        path = _clean(path)
+        path = clean(path)
         self._operation("read_file", path)
         return bytes(self._file(path).content)
 
     def replace_file(self, path: str, content: bytes, *, durable: bool) -> None:
         """Write beside ``path`` and rename over it."""
-        path = _clean(path)
+        path = clean(path)
         self._operation("replace_file", path, len(content))
         self._require_parent("replace", path)
         if len(content) > self.room_bytes():
-            raise DiskFailure(path, "replace", "No space left on device", full=True)
-        node = self._cached[path] = _Node(content)
+            raise self.failure(path, "replace", "No space left on device", full=True)
+        node = self._cached[path] = StoredFile(content)
         if durable:
             node.sync()
             self._platter[path] = node
 
     def rename(self, source: str, target: str) -> None:
         """Atomic rename. Raises ``FileNotFoundError`` when the source is gone."""
-        source, target = _clean(source), _clean(target)
+        source, target = clean(source), clean(target)
         self._operation("rename", source)
         if source not in self._cached:
             raise FileNotFoundError(source)
         self._require_parent("rename", target)
-        _move(self._cached, source, target)
+        move(self._cached, source, target)
         self._renames.append((source, target))
 
     def remove_file(self, path: str) -> None:
         """Remove a file; no error if it is gone."""
-        path = _clean(path)
+        path = clean(path)
         self._operation("remove_file", path)
         if self.is_directory(path):
             raise DiskFailure(path, "remove", "Is a directory")
@@ -327,53 +384,20 @@ class SimDisk:
 
     def remove_tree(self, path: str) -> None:
         """Remove a directory with what is in it; no error if it is gone."""
-        path = _clean(path)
+        path = clean(path)
         self._operation("remove_tree", path)
-        _drop(self._cached, path)
+        drop(self._cached, path)
 
     def sync_directory(self, path: str) -> None:
         """Make creations, renames and removals in the directory durable."""
-        path = _clean(path)
+        path = clean(path)
         self._operation("sync_directory", path)
         for source, target in self._renames:
-            if path in {_parent(source), _parent(target)} and source in self._platter:
-                _move(self._platter, source, target)
-        self._renames = [pair for pair in self._renames if path not in {_parent(pair[0]), _parent(pair[1])}]
-        for entry in [entry for entry in self._platter if entry != "/" and _parent(entry) == path and entry not in self._cached]:
-            _drop(self._platter, entry)
+            if path in {parent_of(source), parent_of(target)} and source in self._platter:
+                move(self._platter, source, target)
+        self._renames = [pair for pair in self._renames if path not in {parent_of(pair[0]), parent_of(pair[1])}]
+        for entry in [entry for entry in self._platter if entry != "/" and parent_of(entry) == path and entry not in self._cached]:
+            drop(self._platter, entry)
         for entry, node in self._cached.items():
-            if entry != "/" and _parent(entry) == path:
+            if entry != "/" and parent_of(entry) == path:
                 self._platter[entry] = node
-
-
-def _move(entries: dict[str, _Node | None], source: str, target: str) -> None:
-    """Rename, over what may be at the target."""
-    _drop(entries, target)
-    for path in [entry for entry in entries if entry == source or entry.startswith(source + "/")]:
-        entries[target + path[len(source) :]] = entries.pop(path)
-
-
-def _drop(entries: dict[str, _Node | None], path: str) -> None:
-    for entry in [entry for entry in entries if entry == path or entry.startswith(path + "/")]:
-        del entries[entry]
-
-
-def _clean(path: str) -> str:
-    return "/" + "/".join(part for part in path.split("/") if part and part != ".")
-
-
-def _parent(path: str) -> str:
-    return path.rsplit("/", 1)[0] or "/"
-
-
-def _name(path: str) -> str:
-    return path.rsplit("/", 1)[1]
-
-
-def _rooted(path: str, entries: dict[str, _Node | None]) -> bool:
-    """Whether every directory above the path survived."""
-    while path != "/":
-        path = _parent(path)
-        if path not in entries:
-            return False
-    return True

@@ -1,10 +1,12 @@
 """What befalls a cluster: a schedule of faults, drawn from a seed before the run begins, so that a run can be played again with fewer of them.
 
-Each seed first draws which kinds of fault are on at all (swarm testing). A fault names its victim by node id, or by what it is at that
-moment: the leader of partition 0, the active controller. One that makes no sense when it comes (a kill of what is off) does nothing.
+Each seed first draws which kinds of fault are on at all (swarm testing, Groce et al., ISSTA 2012). A fault names its victim by node id, or by
+what it is at that moment: the leader of partition 0, the active controller. One that makes no sense when it comes (a kill of what is off)
+changes nothing and is tried again for a few seconds.
 
-What is lost stays recoverable, so that a run that fails shows a bug: power is lost by one machine, while every ISR is full, and nothing else
-happens until every ISR is full again.
+What is lost stays recoverable, so that a run that fails shows a bug: what was acknowledged is lost by one machine, while every ISR is full, and
+nothing else happens until every ISR is full again. Where acknowledgements are durable (level fsync), power losses and failed syncs lose
+nothing that was acknowledged, and come at any time.
 """
 
 from collections.abc import Callable
@@ -12,12 +14,14 @@ from typing import NamedTuple
 
 from holdwater.kernel.rng import Rng
 from holdwater.sim.cluster import SimCluster
-from holdwater.sim.disk import Fault as DiskFault
-from holdwater.sim.disk import Operation
+from holdwater.sim.kinds import clock, damage, disk, network, power, process
 from holdwater.sim.node import SimNode
 
 LEADER = -1
 CONTROLLER = -2
+_TRY_AGAIN_MS = 500
+_TRIES_MAX = 9
+_RENEW_MS = 200
 
 
 class Fault(NamedTuple):
@@ -31,24 +35,30 @@ class Fault(NamedTuple):
     other: int
 
 
-KINDS = (
-    "kill",
-    "kill several",
-    "kill at disk operation",
-    "power loss",
-    "stop",
-    "pause",
-    "break connections",
-    "netsplit",
-    "one-way netsplit",
-    "pair netsplit",
-    "slow network",
-)
+Strike = Callable[["Faults", Fault, SimNode, Callable[[], None]], bool]
+"""See ``sim.kinds``."""
+
+STRIKES: dict[str, Strike] = {
+    **process.STRIKES,
+    **power.STRIKES,
+    **network.STRIKES,
+    **disk.STRIKES,
+    **damage.STRIKES,
+    **clock.STRIKES,
+}
+KINDS = tuple(STRIKES)
+ONLY_DURABLE = ("power loss of all",)
+"""Kinds that lose what was acknowledged unless acknowledgements are durable."""
+SURE = ("kill", "stop", "pause", "netsplit", "one-way netsplit", "break all connections", "slow network")
+"""Kinds that act whenever they come, nearly. Each seed has one of them on at least."""
+_SHARES = (0.1, 0.2, 0.35)
 
 
-def draw_schedule(rng: Rng, *, nodes: int, length_ms: int, mean_gap_ms: int) -> tuple[Fault, ...]:
-    """The faults of one seed."""
-    kinds = [kind for kind in KINDS if rng.chance(0.5)] or ["kill"]
+def draw_schedule(rng: Rng, *, nodes: int, length_ms: int, mean_gap_ms: int, durable: bool = False) -> tuple[Fault, ...]:
+    """The faults of one seed. ``durable``: the cluster's settings say that acknowledgements survive any power loss."""
+    share = _SHARES[rng.below(len(_SHARES))]
+    drawn = [kind for kind in KINDS if rng.chance(share)]
+    kinds = [SURE[rng.below(len(SURE))], *(kind for kind in drawn if durable or kind not in ONLY_DURABLE)]
     quick = rng.chance(0.5)
     schedule: list[Fault] = []
     at_ms = rng.uniform_ms(0, mean_gap_ms)
@@ -66,192 +76,158 @@ class Faults:
 
     def __init__(self, cluster: SimCluster, schedule: tuple[Fault, ...], topic: str, rng: Rng) -> None:
         self.schedule = schedule
+        self.cluster = cluster
         self.counts: dict[str, int] = {}
-        self._cluster = cluster
+        self.has_replaced_disk = False
         self._topic = topic
-        self._rng = rng
+        self._base = rng.below(1 << 48)
+        self._owner = 0
         self._over = False
         self._dark: int | None = None
-        """The node that lost power and may not have everything back yet."""
+        """The node that lost what it had acknowledged and may not have everything back yet."""
 
     def begin(self) -> None:
         """From now on."""
+        for node in self.cluster.nodes.values():
+            node.on_disk_stop = self._restart_stopped
         for fault in self.schedule:
-            self._cluster.scheduler.after(fault.at_ms * 1000, self._strike, fault)
+            self.cluster.scheduler.after(fault.at_ms * 1000, self._strike, fault, 1)
 
     def end(self) -> None:
-        """No more of it: everything that was broken is mended."""
+        """No more of it: everything that was broken is mended. What a disk has lost, and its vote, stay lost."""
         self._over = True
-        cluster = self._cluster
+        cluster = self.cluster
         cluster.trace.line("faults", "end")
-        cluster.network.heal()
-        cluster.network.slow_down(1)
+        cluster.network.mend()
         for node in cluster.nodes.values():
-            node.disk.on_operation = None
+            node.disk.disarm_all()
+            node.clock.put_right()
+            node.wake_late(0, 1, _nothing)
             node.resume()
-            if node.stopping:
+            if node.stopping or node.has_failed_directory:
                 node.kill()
             if node.state == "OFF":
                 node.start()
 
-    def _strike(self, fault: Fault) -> None:
-        if self._over or self._recovers():
+    def _strike(self, fault: Fault, attempt: int) -> None:
+        if self._over:
             return
         node = self._find(fault.victim)
-        if node is None:
-            return
-        strike = _STRIKES[fault.kind]
-        if strike(self, fault, node):
-            self.counts[fault.kind] = self.counts.get(fault.kind, 0) + 1
-            self._cluster.trace.line("faults", f"{fault.kind} {node} for {fault.duration_ms}")
+        struck = not self._recovers() and node is not None and self._struck(fault, node)
+        if not struck and attempt < _TRIES_MAX:
+            self.later(_TRY_AGAIN_MS, lambda: self._strike(fault, attempt + 1))
+
+    def _struck(self, fault: Fault, node: SimNode) -> bool:
+        has_acted = False
+
+        def acted() -> None:
+            nonlocal has_acted
+            if not has_acted:
+                has_acted = True
+                self.counts[fault.kind] = self.counts.get(fault.kind, 0) + 1
+                self.cluster.trace.line("faults", f"{fault.kind} {node} for {fault.duration_ms}")
+
+        struck = STRIKES[fault.kind](self, fault, node, acted)
+        if struck and not has_acted:
+            self.cluster.trace.line("faults", f"{fault.kind} waits for {node}")
+        return struck
+
+    def _find(self, victim: int) -> SimNode | None:
+        if victim == LEADER:
+            found = self.cluster.leader_of(self._topic, 0)
+        elif victim == CONTROLLER:
+            found = self.cluster.active_controller()
+        else:
+            found = victim
+        return self.cluster.nodes.get(found) if found is not None else None
+
+    # --- what the kinds use
+
+    def rng_of(self, fault: Fault) -> Rng:
+        """Randomness of a fault's own: the same whatever other faults there are."""
+        numbers = (fault.at_ms, fault.victim + 2, fault.duration_ms, fault.amount, fault.other)
+        mixed = self._base
+        for number in numbers:
+            mixed = (mixed * 1_000_003 + number) % (1 << 52)
+        return Rng(mixed)
+
+    def new_owner(self) -> int:
+        """A number for what is done to the network, by which it is undone."""
+        self._owner += 1
+        return self._owner
+
+    def until_us(self, fault: Fault) -> int:
+        """The moment at which a fault ends that begins now."""
+        return self.cluster.scheduler.now_us + fault.duration_ms * 1000
+
+    def later(self, duration_ms: int, what: Callable[[], None]) -> None:
+        """Do ``what`` after a while, unless the faults are over by then."""
+
+        def unless_over() -> None:
+            if not self._over:
+                what()
+
+        self.cluster.scheduler.after(duration_ms * 1000, unless_over)
+
+    def start_later(self, node: SimNode, duration_ms: int) -> None:
+        """Start a node that is off, after a while."""
+
+        def start() -> None:
+            if node.state == "OFF":
+                node.start()
+
+        self.later(duration_ms, start)
+
+    def renew(self, node: SimNode) -> None:
+        """End a process that has lost a log directory, and start another: the directory works again."""
+        if node.has_failed_directory and not node.stopping:
+            node.kill()
+            self.start_later(node, _RENEW_MS)
+
+    def other(self, fault: Fault, node: SimNode) -> SimNode:
+        """Another node than ``node``."""
+        nodes = self.cluster.nodes
+        return nodes[fault.other] if fault.other != node.node_id else nodes[node.node_id % len(nodes) + 1]
+
+    # --- what may be lost
+
+    def may_lose_tail(self, node: SimNode) -> bool:
+        """Whether a node may lose what it has not synced."""
+        return self.cluster.settings.is_durable or self._dark == node.node_id or self.may_lose_disk()
+
+    def may_lose_disk(self) -> bool:
+        """Whether one node may lose whatever it has: every other one has all of it."""
+        return self._dark is None and self._is_full()
+
+    def lost_tail(self, node: SimNode) -> None:
+        """A node has lost what it had not synced."""
+        if not self.cluster.settings.is_durable:
+            self.lost_disk(node)
+
+    def lost_disk(self, node: SimNode) -> None:
+        """A node has lost what it had acknowledged: nothing else happens until it has everything back."""
+        self._dark = node.node_id
+        self.cluster.excuse(node.node_id)
 
     def _recovers(self) -> bool:
-        """Whether a machine lost power and the cluster is not whole since."""
+        """Whether a node has lost what it had acknowledged, and the cluster is not whole since."""
         if self._dark is not None and self._is_full():
             self._dark = None
         return self._dark is not None
 
     def _is_full(self) -> bool:
-        image = self._cluster.watch.newest
-        return self._cluster.all_unfenced() and all(len(state.isr) == len(state.replicas) for _, _, state in image.partitions())
+        cluster = self.cluster
+        image = cluster.watch.newest
+        return (
+            cluster.all_unfenced()
+            and not any(node.has_failed_directory for node in cluster.nodes.values())
+            and all(len(state.isr) == len(state.replicas) for _, _, state in image.partitions())
+        )
 
-    def _find(self, victim: int) -> SimNode | None:
-        if victim == LEADER:
-            found = self._cluster.leader_of(self._topic, 0)
-        elif victim == CONTROLLER:
-            found = self._cluster.active_controller()
-        else:
-            found = victim
-        return self._cluster.nodes.get(found) if found is not None else None
-
-    def _later(self, duration_ms: int, what: Callable[[], None]) -> None:
-        def unless_over() -> None:
-            if not self._over:
-                what()
-
-        self._cluster.scheduler.after(duration_ms * 1000, unless_over)
-
-    def _start_later(self, node: SimNode, duration_ms: int) -> None:
-        def start() -> None:
-            if node.state == "OFF":
-                node.start()
-
-        self._later(duration_ms, start)
-
-    # --- the kinds
-
-    def kill(self, fault: Fault, node: SimNode) -> bool:
-        """Kill -9, and a restart after the duration."""
-        if node.state == "OFF":
-            return False
-        node.kill()
-        self._start_later(node, fault.duration_ms)
-        return True
-
-    def kill_several(self, fault: Fault, node: SimNode) -> bool:
-        """Two or all at once, and their restarts at different times."""
-        struck = False
-        for other in self._cluster.nodes.values():
-            if other is node or other.node_id == fault.other or fault.amount % 2:
-                struck |= self.kill(fault._replace(duration_ms=self._rng.uniform_ms(0, fault.duration_ms)), other)
-        return struck
-
-    def kill_at_disk_operation(self, fault: Fault, node: SimNode) -> bool:
-        """The process ends before or in the middle of one of its next operations on disk."""
-        if node.state == "OFF":
-            return False
-        end = node.disk.operation_count + 1 + fault.amount
-        how = DiskFault.CRASH_TORN if fault.other % 2 else DiskFault.CRASH
-
-        def on_operation(operation: Operation) -> DiskFault | None:
-            if operation.number < end:
-                return None
-            self._start_later(node, fault.duration_ms)
-            return how
-
-        node.disk.on_operation = on_operation
-        return True
-
-    def power_loss(self, fault: Fault, node: SimNode) -> bool:
-        """See the module."""
-        if node.state != "RUNNING" or not self._is_full():
-            return False
-        self._dark = node.node_id
-        self._cluster.lose_power(node.node_id, survivors=self._rng.fork() if fault.amount % 3 else None)
-        self._start_later(node, fault.duration_ms)
-        return True
-
-    def stop(self, fault: Fault, node: SimNode) -> bool:
-        """An orderly stop, and a restart; killed when it takes too long."""
-        if node.state != "RUNNING" or node.paused or node.stopping:
-            return False
-        node.stop()
-        incarnation = node.incarnation
-
-        def start() -> None:
-            if node.incarnation == incarnation:
-                if node.state != "OFF":
-                    node.kill()
-                node.start()
-
-        self._later(max(fault.duration_ms, 3_000), start)
-        return True
-
-    def pause(self, fault: Fault, node: SimNode) -> bool:
-        """The process stands still for a while."""
-        if node.state == "OFF" or node.paused:
-            return False
-        node.pause()
-        incarnation = node.incarnation
-        self._later(fault.duration_ms, lambda: node.resume() if node.incarnation == incarnation else None)
-        return True
-
-    def break_connections(self, fault: Fault, node: SimNode) -> bool:
-        """Every connection between two nodes breaks."""
-        other = self._other(fault, node)
-        return self._cluster.network.break_connections(node.machine, other.machine) > 0
-
-    def netsplit(self, fault: Fault, node: SimNode) -> bool:
-        """One node is cut off from the others, both ways."""
-        self._cluster.isolate(node.node_id)
-        self._later(fault.duration_ms, self._cluster.network.heal)
-        return True
-
-    def one_way_netsplit(self, fault: Fault, node: SimNode) -> bool:
-        """One node is heard and hears nobody, or the other way round."""
-        self._cluster.isolate(node.node_id, towards=fault.amount % 2 == 0, away=fault.amount % 2 == 1)
-        self._later(fault.duration_ms, self._cluster.network.heal)
-        return True
-
-    def pair_netsplit(self, fault: Fault, node: SimNode) -> bool:
-        """Two nodes don't reach each other; the third reaches both."""
-        other = self._other(fault, node)
-        self._cluster.network.cut(node.machine, other.machine)
-        self._cluster.network.cut(other.machine, node.machine)
-        self._later(fault.duration_ms, self._cluster.network.heal)
-        return True
-
-    def slow_network(self, fault: Fault, node: SimNode) -> bool:
-        """Every message takes much longer."""
-        self._cluster.network.slow_down(5 + fault.amount)
-        self._later(fault.duration_ms, lambda: self._cluster.network.slow_down(1))
-        return True
-
-    def _other(self, fault: Fault, node: SimNode) -> SimNode:
-        nodes = self._cluster.nodes
-        return nodes[fault.other] if fault.other != node.node_id else nodes[node.node_id % len(nodes) + 1]
+    def _restart_stopped(self, node: SimNode) -> None:
+        """A process has ended because its disk failed, and somebody sees to that."""
+        self.start_later(node, Rng(self._base + 1_000_003 * node.incarnation + node.node_id).uniform_ms(100, 5_000))
 
 
-_STRIKES: dict[str, Callable[[Faults, Fault, SimNode], bool]] = {
-    "kill": Faults.kill,
-    "kill several": Faults.kill_several,
-    "kill at disk operation": Faults.kill_at_disk_operation,
-    "power loss": Faults.power_loss,
-    "stop": Faults.stop,
-    "pause": Faults.pause,
-    "break connections": Faults.break_connections,
-    "netsplit": Faults.netsplit,
-    "one-way netsplit": Faults.one_way_netsplit,
-    "pair netsplit": Faults.pair_netsplit,
-    "slow network": Faults.slow_network,
-}
+def _nothing() -> None:
+    pass

@@ -2,6 +2,12 @@
 
 ``OFF -> LOADING -> RUNNING -> OFF``, and a running process may be paused: what comes in meanwhile waits, its clocks go on, and it resumes
 with its old beliefs. A process ends by ``kill``, by ``lose_power``, inside a disk operation (``disk.Crashed``), or in order by ``stop``.
+
+The disk is synchronous, and so a disk operation that takes its time stops the process inside an event: what the event sends after the
+operation leaves so much later, what comes in waits, and then the process goes on with its old beliefs, as after a pause.
+
+A process may also end because its disk has failed. That is no fault of the broker when the failure was made here (``SimDisk.injected``);
+any other failure that ends a process is raised.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,16 +16,21 @@ from typing import Any
 from holdwater.broker.broker import Broker
 from holdwater.broker.opening import OpenedNode
 from holdwater.broker.timers import NEVER
+from holdwater.kernel.buggify import Buggify, never
 from holdwater.kernel.configs.broker import BrokerConfig
+from holdwater.kernel.ports import DiskFailure
 from holdwater.kernel.rng import Rng
 from holdwater.sim.clock import NodeClock, Scheduler
 from holdwater.sim.disk import Crashed, SimDisk
 from holdwater.sim.network import End, Network
+from holdwater.sim.node_connections import Accepted, Link
 from holdwater.sim.trace import Trace
 
 _BYTES_PER_US = 500
 """What recovery reads in a microsecond."""
 _SLICE_US = 200
+_FETCH_OR_PRODUCE = (b"\0\0", b"\0\1")
+"""API keys, with which a frame begins."""
 
 
 class NodeStopped(Exception):  # noqa: N818 - an event that the run did not ask for
@@ -40,13 +51,24 @@ class SimNode:
         self.broker: Broker | None = None
         self.opened: OpenedNode | None = None
         self.state = "OFF"
+        self.is_voter = True
+        """Whether the disk that it has now is the one that votes in the metadata quorum."""
         self.paused = False
         self.stopping = False
         """Whether an orderly stop is under way."""
         self.incarnation = 0
         """Counts the processes that this machine has had."""
+        self.started_after_clean_stop = False
+        """Whether the process before the present one stopped in order."""
+        self._stopped_cleanly = False
+        self.is_serving = False
+        """Whether the present event are requests to fetch or produce, and what is read is read for fetches."""
         self.on_event: Callable[[SimNode], None] = lambda node: None
         """Called after each event of the broker."""
+        self.buggify: Buggify = never
+        """What the brokers of this machine are given."""
+        self.on_disk_stop: Callable[[SimNode], None] = lambda node: None
+        """Called when the process has ended because its disk failed."""
         self._scheduler = scheduler
         self._network = network
         self._trace = trace
@@ -54,6 +76,13 @@ class SimNode:
         self._wake_delay_us = wake_delay_us
         self._wake_us = NEVER
         self._armed_ms = NEVER
+        self._wakes_late_until_us = 0
+        self._wakes_late_by_us = 0
+        self._on_late_wake: Callable[[], None] = _nothing
+        self._stands_still = False
+        """Whether the disk holds the process up."""
+        self._held = False
+        """Whether events wait: it is paused, or stands still."""
         self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._accepted: dict[int, End] = {}
         self._links: dict[int, End] = {}
@@ -67,21 +96,22 @@ class SimNode:
     def start(self) -> None:
         """Begin a process: recovery first, a slice at a time, then the broker."""
         self.incarnation += 1
+        self.started_after_clean_stop, self._stopped_cleanly = self._stopped_cleanly, False
         self.state = "LOADING"
         self._trace.line(self.machine, "process starts")
         self._network.power_on(self.machine)
         now = self._scheduler.now_us
         try:
             self.opened = OpenedNode(self.disk, self.config, self._rng.fork(), lambda: self.clock.wall_ms(self._scheduler.now_us))
-        except Crashed as crash:
-            self._ended(f"process ends {crash}")
+        except (Crashed, DiskFailure) as problem:
+            self._end_in_disk(problem)
             return
-        self._scheduler.at(now + _SLICE_US, self._load, self.incarnation, self.opened.load())
+        self._scheduler.at(now + _SLICE_US + self._take_stall(), self._load, self.incarnation, self.opened.load())
 
     def _load(self, incarnation: int, slices: Iterator[int]) -> None:
         if incarnation != self.incarnation or self.state != "LOADING":
             return
-        if self.paused:
+        if self._held:
             self._inbox.append((self._load, (incarnation, slices)))
             return
         try:
@@ -89,10 +119,10 @@ class SimNode:
         except StopIteration:
             self._run_broker()
             return
-        except Crashed as crash:
-            self._ended(f"process ends {crash}")
+        except (Crashed, DiskFailure) as problem:
+            self._end_in_disk(problem)
             return
-        self._scheduler.after(_SLICE_US + read_bytes // _BYTES_PER_US, self._load, incarnation, slices)
+        self._scheduler.after(_SLICE_US + read_bytes // _BYTES_PER_US + self._take_stall(), self._load, incarnation, slices)
 
     def _run_broker(self) -> None:
         opened, plan = self.opened, self.config.listener_plan
@@ -113,9 +143,10 @@ class SimNode:
                 self.clock.mono_ms(now),
                 self.clock.wall_ms(now),
             )
-        except Crashed as crash:
-            self._ended(f"process ends {crash}")
+        except (Crashed, DiskFailure) as problem:
+            self._end_in_disk(problem)
             return
+        self.broker.buggify = self.buggify
         self.state = "RUNNING"
         for listener in plan.bound:
             self._network.listen(self.machine, listener.port, lambda end, name=listener.name: self._accept(end, name))
@@ -134,8 +165,22 @@ class SimNode:
     def _ended(self, how: str) -> None:
         self._trace.line(self.machine, how)
         self.disk.crash()
-        self.disk.on_operation = None
+        self.disk.disarm_all()
         self._gone()
+
+    def _end_in_disk(self, problem: Crashed | DiskFailure) -> None:
+        """The process ends inside a disk operation. Raises ``problem`` when that is a failure that was not made here."""
+        if isinstance(problem, Crashed):
+            self._ended(f"process ends {problem}")
+        else:
+            self._end_for_disk(str(problem), problem)
+
+    def _end_for_disk(self, why: str, problem: Exception) -> None:
+        """The process ends because its disk failed. Raises ``problem`` when that was no failure that was made here."""
+        if not any(message in why for message in self.disk.injected):
+            raise problem
+        self._ended(f"process ends: {why}")
+        self.on_disk_stop(self)
 
     def _gone(self) -> None:
         self.broker = None
@@ -143,6 +188,8 @@ class SimNode:
         self.state = "OFF"
         self.paused = False
         self.stopping = False
+        self._stands_still = False
+        self._held = False
         self._wake_us = NEVER
         self._armed_ms = NEVER
         self._inbox.clear()
@@ -164,6 +211,7 @@ class SimNode:
         assert opened is not None
         marks = {p.topic_partition: p.replica.high_watermark for p in broker.replicas.hosted() if p.replica is not None}
         opened.close(broker.lifecycle.broker_epoch, marks)
+        self._stopped_cleanly = not self.has_failed_directory
         self._trace.line(self.machine, "stopped cleanly")
         self.disk.crash()
         self._gone()
@@ -171,7 +219,7 @@ class SimNode:
     def pause(self) -> None:
         """Stop the process where it is, as SIGSTOP or a long garbage collection does."""
         if self.state != "OFF" and not self.paused:
-            self.paused = True
+            self.paused = self._held = True
             self._trace.line(self.machine, "paused")
 
     def resume(self) -> None:
@@ -180,19 +228,54 @@ class SimNode:
             return
         self.paused = False
         self._trace.line(self.machine, "resumed")
+        if not self._stands_still:
+            self._work_off()
+
+    def _work_off(self) -> None:
+        """Take in what has waited; what comes after an event in which the disk holds the process up goes on waiting."""
+        self._held = False
         inbox, self._inbox = self._inbox, []
         incarnation = self.incarnation
         for event, arguments in inbox:
             if self.incarnation == incarnation and self.state != "OFF":
                 event(*arguments) if event == self._load else self._enter(event, *arguments)
-        if self.broker is not None:
+        if self.broker is not None and not self._held:
             self._enter(_nothing)
+
+    def wake_late(self, until_us: int, up_to_us: int, told: Callable[[], None]) -> None:
+        """Let the process be woken for its deadlines up to ``up_to_us`` late. ``told`` hears of each time."""
+        self._wakes_late_until_us, self._wakes_late_by_us, self._on_late_wake = until_us, up_to_us, told
+
+    @property
+    def has_failed_directory(self) -> bool:
+        """Whether the process runs without one of its log directories."""
+        opened = self.opened
+        return opened is not None and any(directory.failure is not None for directory in opened.directories.directories)
+
+    def _take_stall(self) -> int:
+        """How long the disk has held the process up since it was last asked."""
+        stall_us, self.disk.stall_us = self.disk.stall_us, 0
+        return stall_us
+
+    def _stand_still(self) -> None:
+        """The operations of the present event have taken their time: until it is over nothing happens here."""
+        self._stands_still = self._held = True
+        stall_us = self._take_stall()
+        self._trace.line(self.machine, f"its disk takes {stall_us // 1000} ms")
+        self._scheduler.after(stall_us, self._go_on, self.incarnation)
+
+    def _go_on(self, incarnation: int) -> None:
+        if incarnation != self.incarnation or not self._stands_still:
+            return
+        self._stands_still = False
+        if not self.paused:
+            self._work_off()
 
     # --- events
 
     def _enter(self, event: Callable[..., None], *arguments: Any) -> None:
         """Give one event to the broker and settle what it leaves behind."""
-        if self.paused:
+        if self._held:
             self._inbox.append((event, arguments))
             return
         broker = self.broker
@@ -208,14 +291,17 @@ class SimNode:
                 broker.tick()
                 broker.flush()
                 due_ms = broker.next_deadline()
-        except Crashed as crash:
-            self._ended(f"process ends {crash}")
+        except (Crashed, DiskFailure) as problem:
+            self._end_in_disk(problem)
             return
         if self.broker is not broker:
             return
         self.on_event(self)
         if broker.stop_requested is not None:
-            raise NodeStopped(f"{self.machine}: {broker.stop_requested}")
+            self._end_for_disk(broker.stop_requested, NodeStopped(f"{self.machine}: {broker.stop_requested}"))
+            return
+        if self.disk.stall_us:
+            self._stand_still()
         self._arm(now, due_ms)
 
     def _arm(self, now: int, due_ms: int) -> None:
@@ -225,17 +311,20 @@ class SimNode:
         at_us = max(now + 1, self.clock.moment_us(due_ms))
         if at_us < self._wake_us:
             self._wake_us = at_us + self._rng.below(self._wake_delay_us) if self._wake_delay_us else at_us
+            if now < self._wakes_late_until_us:
+                self._wake_us += self._rng.below(self._wakes_late_by_us)
+                self._on_late_wake()
             self._scheduler.at(self._wake_us, self._wake, self._wake_us, self.incarnation)
 
     def _wake(self, at_us: int, incarnation: int) -> None:
         if incarnation == self.incarnation and at_us == self._wake_us:
             self._wake_us = self._armed_ms = NEVER
-            if not self.paused:
+            if not self._held:
                 self._enter(_nothing)
 
-    def _accept(self, end: End, listener: str) -> "_Accepted":
+    def _accept(self, end: End, listener: str) -> Accepted:
         self._next_id += 1
-        accepted = _Accepted(self, self._next_id)
+        accepted = Accepted(self, self._next_id)
         self._accepted[accepted.id] = end
         assert self.broker is not None
         self._enter(self.broker.connection_opened, accepted.id, listener, end.peer)
@@ -243,7 +332,9 @@ class SimNode:
 
     def frames(self, connection_id: int, frames: list[bytes]) -> None:
         """Requests came in on an accepted connection."""
+        self.is_serving = all(frame[:2] in _FETCH_OR_PRODUCE for frame in frames)
         self._enter(self._take_frames, connection_id, frames)
+        self.is_serving = False
 
     def _take_frames(self, connection_id: int, frames: list[bytes]) -> None:
         broker = self.broker
@@ -293,76 +384,46 @@ class SimNode:
         """See ``Transport``."""
         end = self._accepted.get(connection_id)
         if end is not None:
-            self._network.send(end, b"".join(parts))
+            self._send(end, b"".join(parts))
 
     def close(self, connection_id: int) -> None:
         """See ``Transport``."""
         end = self._accepted.get(connection_id)
         if end is not None:
-            self._network.close(end)
+            self._close(end)
             self._scheduler.after(0, self._close_connection, self.incarnation, connection_id)
 
     def connect(self, link_id: int, host: str, port: int) -> None:
         """See ``Transport``."""
-        link = _Link(self, link_id)
-        self._links[link_id] = link.end = self._network.connect(self.machine, host, port, link)
+        link = Link(self, link_id)
+        self._links[link_id] = link.end = self._network.connect(self.machine, host, port, link, after_us=self.disk.stall_us)
 
     def send(self, link_id: int, data: bytes) -> None:
         """See ``Transport``."""
         end = self._links.get(link_id)
         if end is not None:
-            self._network.send(end, data)
+            self._send(end, data)
 
     def disconnect(self, link_id: int) -> None:
         """See ``Transport``."""
         end = self._links.pop(link_id, None)
         if end is not None:
+            self._close(end)
+
+    def _send(self, end: End, data: bytes) -> None:
+        """Send, after what the disk has taken so far in this event; a process that has ended by then has closed the connection."""
+        stall_us = self.disk.stall_us
+        if stall_us:
+            self._scheduler.after(stall_us, self._network.send, end, data)
+        else:
+            self._network.send(end, data)
+
+    def _close(self, end: End) -> None:
+        stall_us = self.disk.stall_us
+        if stall_us:
+            self._scheduler.after(stall_us, self._network.close, end)
+        else:
             self._network.close(end)
-
-
-class _Accepted:
-    """A connection that somebody opened to a node."""
-
-    __slots__ = ("id", "node")
-
-    def __init__(self, node: SimNode, connection_id: int) -> None:
-        self.node = node
-        self.id = connection_id
-
-    def opened(self) -> None:
-        """Never: only whoever connects is told."""
-
-    def received(self, frames: list[bytes]) -> None:
-        """Requests."""
-        self.node.frames(self.id, frames)
-
-    def closed(self) -> None:
-        """The other end is gone."""
-        self.node.connection_lost(self.id)
-
-
-class _Link:
-    """A connection that a node opened."""
-
-    __slots__ = ("end", "id", "node")
-
-    def __init__(self, node: SimNode, link_id: int) -> None:
-        self.node = node
-        self.id = link_id
-        self.end: End | None = None
-
-    def opened(self) -> None:
-        """It stands."""
-        self.node.link_event(self.id, self.end, Broker.link_up)
-
-    def received(self, frames: list[bytes]) -> None:
-        """Responses."""
-        for frame in frames:
-            self.node.link_event(self.id, self.end, lambda broker, link_id, frame=frame: broker.link_frame(link_id, frame))
-
-    def closed(self) -> None:
-        """It is gone."""
-        self.node.link_lost(self.id, self.end)
 
 
 def _nothing() -> None:

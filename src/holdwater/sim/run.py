@@ -1,17 +1,22 @@
 """One seed from beginning to end: a cluster, a workload, faults, then peace, and the judgement."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from holdwater.kernel.buggify import POINTS
 from holdwater.kernel.rng import Rng
+from holdwater.sim import museum
 from holdwater.sim.clock import Storm
 from holdwater.sim.cluster import Settings, SimCluster
 from holdwater.sim.faults import Fault, Faults, draw_schedule
+from holdwater.sim.settings import draw_settings
 from holdwater.sim.verdicts import LivenessViolation, SafetyViolation
-from holdwater.sim.workload import TOPIC, Workload
+from holdwater.sim.workload import TOPIC, Workload, draw_workload
 
 HELD, SAFETY, LIVENESS, CRASH = "held", "safety", "liveness", "crash"
 START_WITHIN_MS = 10_000
 PEACE_WITHIN_MS = 90_000
+_BUGGIFY_CHANCES = (0.01, 0.03, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,8 @@ class Plan:
     mean_gap_ms: int = 4_000
     schedule: tuple[Fault, ...] | None = None
     """Faults to play instead of those that the seed draws."""
+    bugs: tuple[str, ...] = ()
+    """Planted bugs, by their names in ``museum``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +37,23 @@ class Outcome:
 
     seed: int
     verdict: str
+    code: str
+    """The invariant that was violated, empty unless the verdict is safety."""
     why: str
     digest: str
     virtual_ms: int
     events: int
     recovered_ms: int
-    """From the end of the faults until everything was as before."""
+    """From the end of the faults until everything was as before, -1 when it did not come to that."""
+    operations: int
+    """What clients did: records acknowledged and read, admin requests."""
     acknowledged: int
     unknown: int
     schedule: tuple[Fault, ...]
-    faults: dict[str, int] = field(default_factory=dict[str, int])
-    errors: dict[str, int] = field(default_factory=dict[str, int])
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+    """What the seed drew, where it is not the default."""
+    counters: dict[str, int] = field(default_factory=dict[str, int])
+    """How often what was met: ``fault ...``, ``role ...``, ``quorum ...``, ``error ...``, ``workload ...``, ``buggify ...``, ``setting ...``."""
     story: list[str] = field(default_factory=list[str])
 
     @property
@@ -49,82 +62,119 @@ class Outcome:
         return self.verdict == HELD
 
 
-def simulate(seed: int, plan: Plan | None = None) -> Outcome:
-    """Play one seed. Only a bug of the laboratory itself raises; what the cluster raises is the outcome ``crash``."""
-    plan = plan if plan is not None else Plan()
-    rng = Rng(seed)
-    settings, workload_rng, schedule_rng, faults_rng = draw_settings(rng.fork()), rng.fork(), rng.fork(), rng.fork()
-    schedule = plan.schedule
-    if schedule is None:
-        schedule = draw_schedule(schedule_rng, nodes=settings.brokers, length_ms=plan.fault_ms, mean_gap_ms=plan.mean_gap_ms)
-    cluster = SimCluster(seed, settings)
-    workload = Workload(
-        cluster,
-        workload_rng,
-        partitions=workload_rng.uniform_ms(1, 4),
-        consumers=2 if workload_rng.chance(0.3) else 1,
-        texts={"min.insync.replicas": "1"} if workload_rng.chance(0.2) else {},
-    )
-    faults = Faults(cluster, schedule, TOPIC, faults_rng)
-    recovered_ms = -1
-    verdict, why = HELD, ""
-    try:
+class Seed:
+    """A seed's cluster, workload and faults, drawn and ready to be played."""
+
+    def __init__(self, seed: int, plan: Plan, tell: Callable[[str], None] | None) -> None:
+        rng = Rng(seed)
+        self.seed = seed
+        self.plan = plan
+        self.settings: Settings = draw_settings(rng.fork())
+        workload_rng, schedule_rng, faults_rng, buggify_rng = rng.fork(), rng.fork(), rng.fork(), rng.fork()
+        self.schedule = plan.schedule
+        if self.schedule is None:
+            self.schedule = draw_schedule(
+                schedule_rng,
+                nodes=self.settings.brokers,
+                length_ms=plan.fault_ms,
+                mean_gap_ms=plan.mean_gap_ms,
+                durable=self.settings.is_durable,
+            )
+        self.cluster = SimCluster(seed, self.settings)
+        self.cluster.watch.tell = self.cluster.trace.line
+        if tell is not None:
+            self.cluster.trace.on_line = _teller(tell)
+        self.workload = Workload.from_plan(self.cluster, workload_rng, draw_workload(workload_rng.fork()))
+        self.faults = Faults(self.cluster, self.schedule, TOPIC, faults_rng)
+        self.workload.bits_flipped = lambda: "bit flips" in self.faults.counts
+        self._buggify(buggify_rng)
+
+    def _buggify(self, rng: Rng) -> None:
+        """Choose the points that are on in this seed, and how often they are taken."""
+        on = dict.fromkeys(point for point in POINTS if rng.chance(0.2))
+        chance = _BUGGIFY_CHANCES[rng.below(len(_BUGGIFY_CHANCES))]
+        watch = self.cluster.watch
+        for node in self.cluster.nodes.values():
+            node_rng = rng.fork()
+
+            def buggify(point: str, node_rng: Rng = node_rng) -> bool:
+                if self.is_peace or point not in on or not node_rng.chance(chance):
+                    return False
+                watch.count(f"buggify {point}")
+                return True
+
+            node.buggify = buggify
+        self.is_peace = False
+
+    def play(self) -> int:
+        """Raises what is found to be wrong; returns how long it took until everything was as before (virtual ms)."""
+        cluster = self.cluster
         cluster.start()
         cluster.until("every broker is unfenced", cluster.all_unfenced, START_WITHIN_MS)
-        workload.begin()
-        faults.begin()
-        cluster.run(plan.fault_ms)
-        faults.end()
-        recovered_ms = workload.finish(PEACE_WITHIN_MS)
-    except SafetyViolation as problem:
-        verdict, why = SAFETY, str(problem)
-    except (LivenessViolation, Storm) as problem:
-        verdict, why = LIVENESS, str(problem)
-    except Exception as problem:  # noqa: BLE001 - whatever else a broker raises is what the run is to find
-        verdict, why = CRASH, _where(problem)
+        self.workload.begin()
+        self.faults.begin()
+        cluster.run(self.plan.fault_ms)
+        self.faults.end()
+        self.is_peace = True
+        return self.workload.finish(PEACE_WITHIN_MS)
+
+    def counters(self) -> dict[str, int]:
+        """Everything that was met."""
+        met = dict(self.cluster.watch.counters)
+        met |= {f"fault {kind}": count for kind, count in self.faults.counts.items()}
+        met |= self.workload.counters
+        met |= {f"setting {name}": 1 for name in self.settings.drawn()}
+        return dict(sorted(met.items()))
+
+
+def simulate(seed: int, plan: Plan | None = None, *, tell: Callable[[str], None] | None = None) -> Outcome:
+    """Play one seed. Only a bug of the laboratory itself raises; what the cluster raises is the outcome ``crash``.
+
+    ``tell`` takes each line of the story, as it happens. Raises ``ValueError`` for a planted bug that there is none of.
+    """
+    plan = plan if plan is not None else Plan()
+    with museum.planted(plan.bugs):
+        played = Seed(seed, plan, tell)
+        recovered_ms = -1
+        verdict, code, why = HELD, "", ""
+        try:
+            recovered_ms = played.play()
+        except SafetyViolation as problem:
+            verdict, code, why = SAFETY, problem.code, str(problem)
+        except (LivenessViolation, Storm) as problem:
+            verdict, why = LIVENESS, str(problem)
+        except Exception as problem:  # noqa: BLE001 - whatever else a broker raises is what the run is to find
+            verdict, why = CRASH, _where(problem)
+    cluster, history = played.cluster, played.workload.history
+    assert played.schedule is not None
     return Outcome(
         seed=seed,
         verdict=verdict,
+        code=code,
         why=why,
         digest=cluster.trace.digest,
         virtual_ms=cluster.now_ms,
         events=cluster.scheduler.event_count,
         recovered_ms=recovered_ms,
-        acknowledged=workload.history.acknowledged_count,
-        unknown=workload.history.unknown_count,
-        schedule=schedule,
-        faults=dict(sorted(faults.counts.items())),
-        errors=dict(sorted(workload.history.errors.items())),
+        operations=history.operation_count,
+        acknowledged=history.acknowledged_count,
+        unknown=history.unknown_count,
+        schedule=played.schedule,
+        settings=played.settings.drawn(),
+        counters=played.counters(),
         story=[] if verdict == HELD else cluster.trace.story(200),
     )
 
 
-def draw_settings(rng: Rng) -> Settings:
-    """The settings of a seed: real defaults, or small ones that make rare paths common."""
-    texts: dict[str, str] = {}
-    if rng.chance(0.3):
-        texts["log.roll.ms"] = str(rng.uniform_ms(500, 10_000))
-    if rng.chance(0.3):
-        texts["metadata.log.max.record.bytes.between.snapshots"] = str(rng.uniform_ms(2, 20) * 1024)
-    if rng.chance(0.3):
-        texts["replica.lag.time.max.ms"] = str(rng.uniform_ms(1_000, 10_000))
-    if rng.chance(0.3):
-        texts["replica.fetch.max.bytes"] = str(rng.uniform_ms(200, 2_000))
-    if rng.chance(0.3):
-        texts["broker.session.timeout.ms"] = str(rng.uniform_ms(3_000, 9_000))
-        texts["broker.heartbeat.interval.ms"] = "1000"
-    if rng.chance(0.3):
-        texts["replica.high.watermark.checkpoint.interval.ms"] = str(rng.uniform_ms(100, 5_000))
-    if rng.chance(0.2):
-        texts["max.incremental.fetch.session.cache.slots"] = "1"
-    slow = rng.chance(0.3)
-    return Settings(
-        broker=texts,
-        delay_us=(100, 20_000) if slow else (50, 1_000),
-        rare_delay_us=200_000 if slow else 20_000,
-        wake_delay_us=rng.below(5_000),
-        drift_ppm_max=10_000 if rng.chance(0.3) else 100,
-    )
+def _teller(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Leaves the deliveries of bytes out, and tells time in seconds."""
+
+    def on_line(line: str) -> None:
+        if " < " not in line:
+            at_us, _, rest = line.partition(" ")
+            tell(f"{int(at_us) / 1e6:10.3f} s  {rest}")
+
+    return on_line
 
 
 def _where(problem: BaseException) -> str:

@@ -18,9 +18,11 @@ def format_pairs(pairs: Sequence[tuple[str, int]]) -> str:
 
 
 def parse_pairs(text: str, path: str) -> list[tuple[str, int]]:
-    """The pairs of a checkpoint file. Raises ``DamagedFile``."""
+    """The pairs of a checkpoint file. Raises ``DamagedFile``, also when the last line does not end: a power loss may have cut its number."""
     lines = text.split("\n")
     try:
+        if lines[-1]:
+            raise ValueError("it ends in the middle of a line")
         version, count = int(lines[0]), int(lines[1])
         if version != _VERSION:
             raise ValueError(f"version {version}, expected {_VERSION}")

@@ -3,9 +3,10 @@
 Life of a broker's directories: ``format_directory`` once; ``LogDirectories(...)``; ``open`` (checks, checkpoints, the mark of a clean stop);
 ``load`` (a stepper over all logs); then ``create``, ``delete``, ``checkpoint_*``; ``close`` at a clean stop.
 
-Invariants: a partition lies in one directory only. A directory that failed stays failed until the process ends: its logs are released and its
-partitions are nobody's here (KIP-112, KIP-858). The checkpoint of recovery points is lowered before a log is cut below its own, and forgets a
-partition before its directory goes, so that it never speaks of bytes that came later.
+Invariants: a partition lies in one directory only; where a topic was deleted and made again while a directory was offline, two may hold a
+partition of that name, with different topic ids: both wait until ``settle`` says which one is meant. A directory that failed stays failed
+until the process ends: its logs are released and its partitions are nobody's here (KIP-112, KIP-858). The checkpoint of recovery points is
+lowered before a log is cut below its own, and forgets a partition before its directory goes, so that it never speaks of bytes that came later.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -63,6 +64,8 @@ class LogDirectories:
         self.topic_ids: dict[TopicPartition, bytes | None] = {}
         """From ``partition.metadata``; ``None`` when a power loss took the file before its first sync (``set_topic_id`` then)."""
         self.metadata_log: PartitionLog | None = None
+        self.rivals: dict[TopicPartition, list[LogDirectory]] = {}
+        """Partitions found in several directories, with different topic ids. Until ``settle`` they are in none."""
         self._home: dict[TopicPartition, LogDirectory] = {}
 
     # Opening
@@ -71,7 +74,7 @@ class LogDirectories:
         """Check every directory and read its checkpoints.
 
         Raises ``DirectoryRefused`` when a person has to decide: a directory of another cluster or node, one without meta.properties, two with
-        one id, a partition in two of them. A directory that cannot be read goes offline instead (unless it holds the metadata log).
+        one id, one and the same partition in two of them. A directory that cannot be read goes offline instead (unless it holds the metadata log).
         """
         paths = [directory.path for directory in self.directories]
         for path in paths:
@@ -101,10 +104,15 @@ class LogDirectories:
         for directory in self.online():
             for partition in directory.found:
                 other = self._home.setdefault(partition, directory)
-                if other is not directory:
+                if other is directory:
+                    continue
+                if other.read_topic_id(partition) == directory.read_topic_id(partition):
                     raise DirectoryRefused(
                         f"partition {partition} is in {other.path} and in {directory.path}: look which one is newer, and move the other away"
                     )
+                self.rivals.setdefault(partition, [other]).append(directory)
+        for partition in self.rivals:
+            del self._home[partition]
 
     def online(self) -> list[LogDirectory]:
         """The directories that work."""
@@ -120,7 +128,7 @@ class LogDirectories:
         """Open the logs of all partitions found, in slices of about ``slice_bytes``; the metadata log is opened by ``open_metadata_log``."""
         for directory in self.directories:
             for partition in list(directory.found):
-                if partition != METADATA_PARTITION and directory.failure is None:
+                if partition != METADATA_PARTITION and partition not in self.rivals and directory.failure is None:
                     yield from self._load_one(directory, partition, config_of(partition), wall_ms, slice_bytes)
 
     def _load_one(
@@ -142,7 +150,26 @@ class LogDirectories:
         except DiskFailure as failure:
             self.fail(directory.path, failure)
             return
+        if not directory.is_clean and self.topic_ids[partition] is not None:
+            log.sync_with(directory.topic_id_file(partition))  # it may never have been synced
         self._adopt(directory, partition, log)
+
+    def settle(self, partition: TopicPartition, topic_id: bytes | None, wall_ms: int, uuid: bytes) -> None:
+        """Of the logs of one name keep that of the topic that there is, which is read now, and delete the others. ``None``: there is none.
+
+        One whose topic id a power loss has taken is kept when no other fits. ``uuid`` makes the deleted names unique. Raises ``DiskFailure``.
+        """
+        rivals = [directory for directory in self.rivals.pop(partition, []) if directory.failure is None]
+        ids = [directory.read_topic_id(partition) for directory in rivals]
+        wanted = [] if topic_id is None else [topic_id, None]
+        kept = next((directory for each in wanted for directory, found in zip(rivals, ids, strict=True) if found == each), None)
+        for directory in rivals:
+            if directory is not kept:
+                directory.delete(partition, uuid)
+        if kept is not None:
+            self._home[partition] = kept
+            for _ in self._load_one(kept, partition, LogConfig(), wall_ms, SLICE_BYTES):
+                pass
 
     def _adopt(self, directory: LogDirectory, partition: TopicPartition, log: PartitionLog) -> None:
         self._attach(directory, partition, log)
@@ -193,13 +220,18 @@ class LogDirectories:
         self.metadata_log = log
         return log
 
+    @property
+    def metadata_log_path(self) -> str:
+        """Where the metadata log, its snapshots and the vote lie."""
+        return f"{self.metadata_path}/{partition_directory(METADATA_PARTITION)}"
+
     def snapshot_store(self) -> SnapshotFiles:
         """The metadata snapshots, beside the metadata log (which is opened first)."""
-        return SnapshotFiles(self._disk, f"{self.metadata_path}/{partition_directory(METADATA_PARTITION)}")
+        return SnapshotFiles(self._disk, self.metadata_log_path)
 
     def vote_store(self) -> QuorumStateFile:
         """The durable vote, beside the metadata log (which is opened first)."""
-        return QuorumStateFile(self._disk, f"{self.metadata_path}/{partition_directory(METADATA_PARTITION)}")
+        return QuorumStateFile(self._disk, self.metadata_log_path)
 
     # Partitions
 

@@ -11,6 +11,7 @@ from holdwater.storage.names import (
     HIGH_WATERMARK_FILE,
     LOG_START_FILE,
     META_PROPERTIES_FILE,
+    PARTITION_METADATA_FILE,
     RECOVERY_POINT_FILE,
     deleted_directory,
     parse_partition_directory,
@@ -119,6 +120,10 @@ class LogDirectory:
         """From ``partition.metadata``."""
         return read_partition_metadata(self._disk, self.path_of(partition))
 
+    def topic_id_file(self, partition: TopicPartition) -> str:
+        """Path of ``partition.metadata``."""
+        return f"{self.path_of(partition)}/{PARTITION_METADATA_FILE}"
+
     def write_topic_id(self, partition: TopicPartition, topic_id: bytes) -> str:
         """Into ``partition.metadata``, unsynced; returns the file."""
         return write_partition_metadata(self._disk, self.path_of(partition), topic_id)
@@ -183,6 +188,8 @@ class LogDirectory:
     def write_high_watermarks(self, high_watermarks: Mapping[TopicPartition, int]) -> None:
         """Store the high watermarks of the partitions that are here."""
         here = {key: high_watermarks[key] for key, _ in self._intact() if key in high_watermarks}
+        if any(partition not in self._stored[HIGH_WATERMARK_FILE] for partition in here):
+            self.write_log_starts()  # ``checkpoints_of`` takes a log with a high watermark and no start for one of Apache Kafka's
         self._store(HIGH_WATERMARK_FILE, self._updated(HIGH_WATERMARK_FILE, here))
 
     def _intact(self) -> list[tuple[TopicPartition, PartitionLog]]:

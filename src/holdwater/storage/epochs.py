@@ -54,6 +54,11 @@ class LeaderEpochs:
         """Largest leader epoch, or -1."""
         return self._epochs[-1] if self._epochs else -1
 
+    @property
+    def first_start(self) -> int:
+        """Where the smallest leader epoch starts, or -1."""
+        return self._starts[0] if self._starts else -1
+
     def entries(self) -> list[tuple[int, int]]:
         """All (leader epoch, start offset)."""
         return list(zip(self._epochs, self._starts, strict=True))

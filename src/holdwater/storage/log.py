@@ -3,6 +3,7 @@
 Invariants, besides those of ``kernel.ports.Log``:
 - segments are contiguous and rising; all but the last (the active one) never change; ``log_start_offset`` lies in the first one or after it;
 - what a failed append left behind is cut away before anything else is written, or the log refuses every later append;
+- a log whose sync failed takes and syncs nothing more: the kernel may have dropped what was to be written, and would call it written;
 - ``synced_end_offset`` never passes what the files, their directory entries and the leader-epoch file hold durably; before a cut lowers it,
   ``before_cut`` has stored the lower value, so that a recovery point on disk never speaks of bytes that came later (INVARIANTS R12). Before
   segments below a new log start go, ``before_removal`` has stored it: some may come back after a power loss, and not all (R14).
@@ -92,6 +93,7 @@ class PartitionLog:
         self._unsynced = Unsynced([one for one, following in pairwise(segments) if following.base_offset > synced_end_offset])
         self._cut_count = 0
         self._failure: DiskFailure | None = None
+        self._failed_sync: DiskFailure | None = None
         self._latest_epoch = epochs.latest
         self.configure(config)
 
@@ -153,6 +155,16 @@ class PartitionLog:
         """Largest leader epoch, or -1."""
         return self._latest_epoch
 
+    @property
+    def cut_count(self) -> int:
+        """How often the log was cut since it was opened."""
+        return self._cut_count
+
+    @property
+    def failure(self) -> DiskFailure | None:
+        """Why nothing is ever appended here again, or ``None``."""
+        return self._failure
+
     def size_bytes(self) -> int:
         """Bytes of records on disk."""
         return sum(segment.size for segment in self._chain.segments)
@@ -204,7 +216,7 @@ class PartitionLog:
         segment = self._active
         if segment.must_roll(length, last_offset, max_timestamp, wall_ms, self.config):
             segment = self._roll(wall_ms)
-        self._write(segment, _pack_head(base_offset, batch_length, leader_epoch, MAGIC, crc), data[HEAD_BYTES:])
+        self._write(segment, _pack_head(base_offset, batch_length, leader_epoch, MAGIC, crc), memoryview(data)[HEAD_BYTES:])
         segment.note(base_offset, last_offset, length, max_timestamp)
         self._end = last_offset + 1
         if producer_id >= 0:
@@ -226,7 +238,7 @@ class PartitionLog:
         if aborted is not None:
             segment.txn_index.append(aborted)
 
-    def _write(self, segment: Segment, *parts: bytes) -> None:
+    def _write(self, segment: Segment, *parts: bytes | memoryview) -> None:
         """Append to a segment's file. If what a failure left behind cannot be cut away, nothing is ever appended again."""
         if self._failure is not None:
             raise self._failure
@@ -350,6 +362,12 @@ class PartitionLog:
         """Where the largest known epoch not above ``leader_epoch`` ends; the latest ends at the log end offset."""
         return self._epochs.end_offset_for(leader_epoch, self._end)
 
+    @property
+    def first_epoch_start(self) -> int:
+        """Where the first known leader epoch starts; the log start offset when none is known."""
+        first = self._epochs.first_start
+        return first if first >= 0 else self._start
+
     def epoch_at(self, offset: int) -> int:
         """Leader epoch of the record at ``offset``, or -1."""
         return self._epochs.epoch_at(offset)
@@ -439,7 +457,7 @@ class PartitionLog:
         except DiskFailure as failure:
             self._failure = failure
             raise
-        self._failure = None
+        self._failure = self._failed_sync
         self.damage = None
 
     def _prepare_cut(self, offset: int) -> None:
@@ -487,9 +505,15 @@ class PartitionLog:
     # Durability
 
     def sync(self) -> None:
-        """Make everything appended so far durable."""
-        job = self.begin_sync()
-        job.run()
+        """Make everything appended so far durable. One that failed is not tried again: what it was to write may be lost without a trace."""
+        if self._failed_sync is not None:
+            raise self._failed_sync
+        try:
+            job = self.begin_sync()
+            job.run()
+        except DiskFailure as failure:
+            self._failure = self._failed_sync = failure
+            raise
         self.finish_sync(job)
 
     def begin_sync(self) -> SyncJob:
@@ -512,8 +536,13 @@ class PartitionLog:
             self._chain.cool(segment)
 
     def close(self) -> None:
-        """Sync, write indexes and a producer snapshot, and release the files: what a clean start needs to read nothing."""
-        if self.damage is None and self._failure is None:
+        """Sync, write indexes and a producer snapshot, and release the files: what a clean start needs to read nothing.
+
+        Raises the ``DiskFailure`` that ended appends, if one did: a stop is not clean then.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self.damage is None:
             self._active.become_inactive()
             self._producers.end_offset = self._end
             for path in (self._producer_files.write(self._producers), self._active.txn_index.path):

@@ -61,11 +61,15 @@ def max_timestamp_offset(log: "PartitionLog", chain: SegmentChain, upper_offset:
 
 
 def _records(log: "PartitionLog", segment: Segment, header: BatchHeader, position: int) -> list[Record]:
-    """Timestamps and offsets of a batch's records; keys and values only as far as they come along."""
+    """Timestamps and offsets of a batch's records; keys and values only as far as they come along.
+
+    Where one record stands for all of them it is the first at or above the log start, which may lie inside the batch.
+    """
+    first_offset = max(header.base_offset, log.log_start_offset)
     if header.attributes & LOG_APPEND_TIME_FLAG:
-        return [Record(header.base_offset, header.max_timestamp, None, None)]
+        return [Record(first_offset, header.max_timestamp, None, None)]
     data = segment.file.read(position, header.batch_length + LENGTH_OVERHEAD)
     try:
         return read_records(data, 0, header, expansion_limit_bytes=log.config.expansion_limit_bytes)
     except CorruptRecords:
-        return [Record(header.base_offset, header.max_timestamp, None, None)]
+        return [Record(first_offset, header.max_timestamp, None, None)]

@@ -172,12 +172,23 @@ class Segment:
         cursor_offset, cursor_position = self._cursor
         want = max(max_bytes, _SHORTEST_READ_BYTES)
         if cursor_offset == offset:
-            return self._walk_to(offset, cursor_position, want, max_bytes)
+            found = self._at_cursor(offset, cursor_position, want)
+            if found is not None:
+                return found
         want += self._index_interval
         position, indexed_offset = self.offset_index.lookup(offset)
         if position and not self._ends_with(position, indexed_offset):
             position = 0  # a damaged index costs time, never records
         return self._walk_to(offset, position, want, max_bytes)
+
+    def _at_cursor(self, offset: int, position: int, want: int) -> tuple[int, bytes] | None:
+        """The batch that holds ``offset``, if it begins where the last read ended: a read that got wrong bits ends anywhere."""
+        data = self.file.read(position, min(want, self.size - position)) if position + _PEEK_BYTES <= self.size else b""
+        try:
+            base, _, last = _peek(data, 0) if len(data) >= _PEEK_BYTES else (offset + 1, 0, offset)
+        except CorruptRecords:
+            return None
+        return (position, data) if base <= offset <= last else None
 
     def _ends_with(self, position: int, last_offset: int) -> bool:
         """Whether the batch at an indexed position is the one that the index means."""
@@ -288,7 +299,7 @@ class Segment:
             if self._disk.exists(path):
                 sync_path(self._disk, path)
 
-    def append(self, *parts: bytes) -> None:
+    def append(self, *parts: bytes | memoryview) -> None:
         """Append to the file. After a failure the file is cut back to the last whole batch, if the disk still lets us."""
         try:
             self.file.append(*parts)

@@ -75,3 +75,18 @@ def test_one_follower_is_enough_for_two_in_sync_replicas(tmp_path: Path) -> None
             act(cluster, "resume", paused)
         eventually(lambda: cluster.partition("t", broker=leader).isr, lambda isr: len(isr) == 3)
         assert producer.send(2) == (NONE, 2)
+
+
+def test_at_level_fsync_every_write_and_retry_is_acknowledged_once_it_is_synced(cluster: RunningCluster) -> None:
+    """What the disk holds by then is for the simulator; here a real broker has to answer, with followers and without."""
+    cluster.create_topic("durable", configs={"holdwater.durable.acks": "true"})
+    producer = IdempotentProducer(cluster, "durable")
+    for number in range(3):
+        assert producer.send(number) == (NONE, number)
+    data = producer.batch(3)
+    for acks in (1, -1, 1):
+        answer = produce(cluster, "durable", data, acks=acks)
+        assert (answer.error_code, answer.base_offset) == (NONE, 3)
+    leader = cluster.leader("durable")
+    with cluster.connect(leader) as connection:
+        assert eventually(lambda: calls.list_offsets(connection, "durable", {0: -1})[0], lambda end: end == 4) == 4

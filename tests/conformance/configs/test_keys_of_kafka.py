@@ -93,7 +93,8 @@ def test_broker_keys_that_give_a_topic_key_its_default(name: str, synonyms: str)
 
 
 def test_every_topic_key_with_a_synonym_is_known() -> None:
-    assert sorted(name for name, key in topic_keys().items() if key.synonyms) == sorted(name for _, name, _ in SYNONYMS)
+    theirs = [name for name, key in topic_keys().items() if key.synonyms and not name.startswith("holdwater.")]
+    assert sorted(theirs) == sorted(name for _, name, _ in SYNONYMS)
 
 
 @pytest.mark.parametrize(("text", "taken"), [("-1", True), ("1", True), ("9", True), ("0", False), ("10", False), ("-2", False)])

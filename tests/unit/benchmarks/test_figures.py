@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 from benchmarks.figures import longest_gap, ratios, spread
+from benchmarks.parts import PARTS, durability
+from benchmarks.parts.durability import LEVELS
 from benchmarks.report import markdown, number, text
-from benchmarks.rows import TABLES, figure, tables
+from benchmarks.rows import TABLES, figure, is_complete, tables
+
+from holdwater.kernel.configs.durability import FSYNC, INTERVAL, Durability, durability_of
 
 STEADY = [11.0 + second for second in range(10)]
 
@@ -76,6 +80,54 @@ def test_a_limit_in_seconds_needs_no_other_side() -> None:
 def test_what_was_not_measured_has_no_row() -> None:
     found = tables(_writes(2.0, 1.0))
     assert [title for title, _ in found] == ["Throughput, fresh against fresh"]
+
+
+def test_every_level_of_durability_has_its_rows_and_settings() -> None:
+    measured = {workload for level in LEVELS for workload in (f"write, {level}", f"one at a time, {level}")}
+    rows = [row for _, rows in TABLES for row in rows if row.part == "durability"]
+    assert {row.workload for row in rows} == measured
+    assert {row.workload for row in rows if row.ours_alone} == {"write, interval", "one at a time, interval"}
+    for level, sides in LEVELS.items():
+        assert durability_of({**DEFAULTS, **sides["holdwater"]}) == EXPECTED[level]
+    assert PARTS["durability"] is durability.run
+
+
+EXPECTED = {"page-cache": None, "interval": Durability(INTERVAL, 2**63 - 1, 100), "fsync": Durability(FSYNC, 1, None)}
+DEFAULTS = {"holdwater.durable.acks": "false", "flush.messages": str(2**63 - 1), "flush.ms": str(2**63 - 1)}
+
+
+def _everything() -> list[dict[str, Any]]:
+    """A measurement for every row, without those that the other side has not."""
+    runs: list[dict[str, Any]] = []
+    for row in (row for _, rows in TABLES for row in rows):
+        for system in ("holdwater",) if row.ours_alone else ("holdwater", "kafka"):
+            keys = {"part": row.part, "mode": row.mode, "workload": row.workload, "controller": False, "led": 2, "return_pause_s": 1.0}
+            runs.append(_run(system, 0, **{**keys, row.metric: 1.0, "pause_s": 1.0}))
+    return runs
+
+
+def test_a_page_is_complete_without_what_the_other_side_has_not() -> None:
+    runs = merged(_everything())
+    assert is_complete(runs)
+    for missing in ("holdwater", "kafka"):
+        some = [run for run in runs if not (run["part"] == "durability" and run["workload"] == "write, fsync" and run["system"] == missing)]
+        assert not is_complete(some)
+
+
+def merged(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One measurement for each side of each workload, with all its figures."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for run in runs:
+        key = (run["part"], run["mode"], run["workload"], run["system"])
+        found[key] = {**found.get(key, {}), **run}
+    return list(found.values())
+
+
+def test_what_the_other_side_has_not_is_left_out_of_its_columns() -> None:
+    row = next(row for _, rows in TABLES for row in rows if row.ours_alone and row.metric == "per_s")
+    page = text({"runs": [_run("holdwater", 0, part=row.part, workload=row.workload, per_s=5.0)]})
+    assert "interval: write [records/s]  5.00" in page
+    assert "not measured" not in page
 
 
 def test_the_page_names_verdicts_and_a_machine_that_was_not_idle() -> None:

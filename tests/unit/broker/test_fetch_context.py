@@ -7,11 +7,12 @@ from tests.support.logs import batch, new_log
 
 from holdwater.broker.broker import Broker
 from holdwater.broker.connection import Call, Connection
-from holdwater.broker.fetch_context import SessionCache
+from holdwater.broker.fetch_context import SessionCache, end_of_epoch
 from holdwater.broker.handlers import fetch
 from holdwater.broker.partitions import HostedPartition
 from holdwater.broker.timers import Timers
 from holdwater.core.replica import LeaderReplica
+from holdwater.kernel.buggify import never
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import METADATA_TOPIC_ID, TopicPartition
 from holdwater.wire.codec import decode
@@ -41,6 +42,7 @@ class World:
                 replicas=replicas,
                 fetch_sessions=SessionCache(10, lambda: next(ids)),
                 fetch_max_bytes=1 << 20,
+                buggify=never,
                 is_controller_listener=lambda _: False,  # pyright: ignore[reportUnknownLambdaType]
                 endpoint_for=lambda *_: None,  # pyright: ignore[reportUnknownLambdaType]
                 image=SimpleNamespace(topic_ids={}, partition=lambda *_: None),  # pyright: ignore[reportUnknownLambdaType]
@@ -138,3 +140,17 @@ def test_an_answer_is_no_larger_than_the_broker_allows() -> None:
     answer = world.fetch(0, -1, {0: 0}, max_bytes=2**31 - 1)
     assert answer is not None
     assert len(answer.responses[0].partitions[0].records or b"") < 1 << 20
+
+
+def test_an_unknown_leader_epoch_ended_where_the_first_known_one_starts_not_at_an_older_log_start() -> None:
+    """After a crash the log start was that of before a DeleteRecords whose epochs were forgotten (found by simulation)."""
+    log = new_log()
+    for epoch in (4, 5):
+        header = parse_header(data := batch(f"v{epoch}"))
+        log.append_as_leader(data, header, epoch, 1000)
+    log._epochs.start_at(1)  # the epoch file of a log whose start was at 1 when the process ended
+    log._epochs.drop_from(0)
+    log.assign_epoch(6)
+    assert (log.log_start_offset, log.first_epoch_start) == (0, 2)
+    assert end_of_epoch(log, 5).end_offset == 2
+    assert end_of_epoch(new_log(), 5).end_offset == 0

@@ -1,17 +1,24 @@
 """A follower's fetcher: which answers count, and when it asks again."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from tests.support.logs import batch, new_log
+import pytest
+from tests.support.logs import batch, fill, new_disk, new_log
 
 from holdwater.broker.broker import Broker
+from holdwater.broker.durability import LogSyncs
 from holdwater.broker.fetcher import Fetchers
 from holdwater.broker.partitions import HostedPartition
 from holdwater.broker.timers import Timers
 from holdwater.core.replica import FollowerReplica
+from holdwater.kernel.buggify import never
+from holdwater.kernel.configs.durability import FSYNC, INTERVAL, Durability
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import TopicPartition
+from holdwater.kernel.ports import DiskFailure
+from holdwater.sim.disk import Fault
 from holdwater.wire.messages import FetchResponse
 
 TOPIC_ID = bytes(15) + b"\x07"
@@ -23,19 +30,25 @@ class FakeLink:
 
     on_down: Any = SimpleNamespace()
 
-    def __init__(self) -> None:
+    def __init__(self, synced_end: Callable[[], int]) -> None:
         self.asked: list[tuple[Any, Any]] = []
+        self.told: list[tuple[int, int]] = []
+        """Fetch offset of the first partition in each request that names one, and how far its log was synced when it left."""
+        self._synced_end = synced_end
 
     def request(self, request: Any, version: int, response_class: Any, timeout_ms: int, on_reply: Any) -> None:
         del version, response_class, timeout_ms
         self.asked.append((request, on_reply))
+        if request.topics:
+            self.told.append((request.topics[0].partitions[0].fetch_offset, self._synced_end()))
 
 
 class World:
     """One follower of one partition."""
 
-    def __init__(self) -> None:
-        self.link = FakeLink()
+    def __init__(self, durability: Durability | None = None) -> None:
+        self.link = FakeLink(lambda: self.partition.log.synced_end_offset)
+        self.disk = new_disk()
         texts = {"replica.fetch.wait.max.ms": 500, "replica.fetch.backoff.ms": 1000}
         self.broker = SimpleNamespace(
             mono_ms=1000,
@@ -46,9 +59,23 @@ class World:
             inter_broker_endpoint=lambda _: SimpleNamespace(host="h", port=1),  # pyright: ignore[reportUnknownLambdaType]
             links=SimpleNamespace(to=lambda *_: self.link),  # pyright: ignore[reportUnknownLambdaType]
             lifecycle=SimpleNamespace(broker_epoch=7),
+            buggify=never,
+            stop_requested=None,
+            disk_failed=self._disk_failed,
         )
+        self.broker.replicas = SimpleNamespace(syncs=LogSyncs(cast(Broker, self.broker)))
         self.fetchers = Fetchers(cast(Broker, self.broker))
-        self.partition = HostedPartition(TopicPartition("t", 0), TOPIC_ID, new_log(), {})
+        self.partition = HostedPartition(TopicPartition("t", 0), TOPIC_ID, new_log(self.disk), {})
+        self.partition.durability = durability
+        self.goes_on = False
+        """Whether the broker goes on without a directory that failed."""
+
+    def _disk_failed(self, failure: DiskFailure) -> None:
+        if self.goes_on:
+            self.fetchers.unfollow(self.partition)
+            self.partition.replica = None
+        else:
+            self.broker.stop_requested = str(failure)
 
     def follow(self, leader_epoch: int) -> None:
         """Begin to follow in a leader epoch."""
@@ -92,3 +119,76 @@ def test_a_fetch_waits_no_longer_than_until_a_refused_partition_may_be_asked_for
     world.follow(1)
     world.answer(error=ErrorCode.NOT_LEADER_OR_FOLLOWER)
     assert [request.max_wait_ms for request, _ in world.link.asked] == [500, 100]
+
+
+def test_at_level_fsync_a_fetch_acknowledges_only_what_is_synced() -> None:
+    world = World(Durability(FSYNC, 1, None))
+    world.follow(1)
+    world.answer(records=batch("a", "b", leader_epoch=1))
+    assert world.link.told == [(0, 0), (2, 2)]
+
+
+def test_at_level_fsync_one_answer_costs_one_sync() -> None:
+    world = World(Durability(FSYNC, 1, None))
+    world.follow(1)
+    synced: list[str] = []
+
+    def on_operation(operation: Any) -> None:
+        if operation.name == "sync" and operation.path.endswith(".log"):
+            synced.append(operation.path)
+
+    world.disk.on_operation = on_operation
+    world.answer(records=batch("a", leader_epoch=1) + batch("b", leader_epoch=1, base_offset=1))
+    world.broker.replicas.syncs.settle()
+    assert len(synced) == 1
+    world.answer()
+    assert len(synced) == 1
+
+
+def test_at_level_fsync_the_first_fetch_of_a_process_acknowledges_nothing_that_the_last_one_has_not_synced() -> None:
+    world = World(Durability(FSYNC, 1, None))
+    fill(world.partition.log, 3, epoch=1)
+    world.follow(1)
+    assert world.link.told == [(3, 3)]
+
+
+@pytest.mark.parametrize("durability", [None, Durability(INTERVAL, 3, 100)])
+def test_at_other_levels_a_fetch_waits_for_no_disk(durability: Durability | None) -> None:
+    world = World(durability)
+    world.follow(1)
+    world.answer(records=batch("a", "b", leader_epoch=1))
+    assert world.link.told == [(0, 0), (2, 0)]
+
+
+def test_with_flush_messages_1_a_follower_flushes_before_it_acknowledges() -> None:
+    world = World(Durability(INTERVAL, 1, None))
+    world.follow(1)
+    world.answer(records=batch("a", leader_epoch=1))
+    assert world.link.told == [(0, 0), (1, 1)]
+
+
+def test_a_follower_at_level_interval_syncs_by_the_clock() -> None:
+    world = World(Durability(INTERVAL, 1000, 100))
+    world.follow(1)
+    world.answer(records=batch("a", leader_epoch=1))
+    world.broker.replicas.syncs.settle()
+    world.broker.timers.run(1099)
+    assert world.partition.log.synced_end_offset == 0
+    world.broker.timers.run(1100)
+    assert world.partition.log.synced_end_offset == 1
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_what_could_not_be_synced_is_not_acknowledged(goes_on: bool) -> None:
+    """Neither by a node that is about to stop, nor by one that goes on with another directory and with the partitions that are there."""
+    world = World(Durability(FSYNC, 1, None))
+    world.goes_on = goes_on
+    other = HostedPartition(TopicPartition("t", 1), TOPIC_ID, new_log(), {})
+    world.follow(1)
+    world.disk.on_operation = lambda operation: Fault.IO_ERROR if operation.name == "sync" else None
+    other.replica = FollowerReplica(log=other.log, leader_id=LEADER, leader_epoch=1, partition_epoch=1, high_watermark=0)
+    world.fetchers.follow(other, LEADER)
+    world.answer(records=batch("a", leader_epoch=1))
+    assert world.partition.log.log_end_offset == 1
+    named = [[each.partition for topic in request.topics for each in topic.partitions] for request, _ in world.link.asked]
+    assert named == ([[0], [1]] if goes_on else [[0]])

@@ -47,7 +47,7 @@ def test_events_that_call_each_other_without_time_passing_are_noticed() -> None:
         scheduler.run(1_000_000)
 
 
-@pytest.mark.parametrize("drift_ppm", [-10_000, -1, 0, 37, 10_000])
+@pytest.mark.parametrize("drift_ppm", [-50_000, -10_000, -1, 0, 37, 10_000, 50_000])
 def test_a_node_is_woken_at_the_first_moment_at_which_its_clock_shows_the_time(drift_ppm: int) -> None:
     clock = NodeClock(1_234, drift_ppm)
     for mono_ms in (1_235, 1_300, 99_999, 5_000_001):
@@ -59,3 +59,16 @@ def test_a_node_is_woken_at_the_first_moment_at_which_its_clock_shows_the_time(d
 def test_a_wall_clock_may_be_wrong() -> None:
     right, wrong = NodeClock(0), NodeClock(0, wall_offset_ms=-500)
     assert right.wall_ms(1_000_000) - wrong.wall_ms(1_000_000) == 500
+
+
+def test_a_wall_clock_jumps_stands_still_and_is_put_right_while_the_monotonic_one_goes_on() -> None:
+    clock, right = NodeClock(5, 50_000, wall_offset_ms=300), NodeClock(5, 50_000, wall_offset_ms=300)
+    day_ms = 24 * 60 * 60 * 1000
+    clock.set_wall(day_ms)
+    clock.set_wall(-day_ms)
+    assert clock.wall_ms(1_000_000) == right.wall_ms(1_000_000) - 300 - day_ms
+    clock.freeze_wall(1_000_000)
+    assert clock.wall_ms(9_000_000) == clock.wall_ms(1_000_000)
+    assert clock.mono_ms(9_000_000) == right.mono_ms(9_000_000)
+    clock.put_right()
+    assert clock.wall_ms(9_000_000) == right.wall_ms(9_000_000)

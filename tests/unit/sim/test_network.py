@@ -2,7 +2,7 @@
 
 from holdwater.kernel.rng import Rng
 from holdwater.sim.clock import Scheduler
-from holdwater.sim.network import End, Network
+from holdwater.sim.network import End, Hindrance, Network
 from holdwater.sim.trace import Trace
 
 
@@ -34,6 +34,7 @@ class Bench:
     """Machine ``a`` connects to a listener of machine ``b``."""
 
     def __init__(self, seed: int = 1) -> None:
+        self.told: list[str] = []
         self.scheduler = Scheduler()
         self.network = Network(self.scheduler, Rng(seed), Trace(lambda: self.scheduler.now_us), delay_us=(100, 1_000), rare_delay_us=5_000)
         self.client = Owner(self.scheduler)
@@ -170,3 +171,147 @@ def test_a_slow_network_is_slow() -> None:
         bench.run(10_000)
         bench.server.at_us.append(bench.server.at_us[0] - begin_us)
     assert slow.server.at_us[-1] == 50 * quick.server.at_us[-1]
+
+
+def test_netsplits_that_overlap_end_each_by_itself() -> None:
+    bench = Bench().connected()
+    bench.network.cut("a", "b", owner=1)
+    bench.network.cut("a", "b", owner=2)
+    bench.network.cut("b", "a", owner=1)
+    bench.say(bench.client, "held")
+    bench.say(bench.server, "back")
+    bench.run(50)
+    bench.network.heal(1)
+    bench.run(50)
+    assert (bench.client.told, bench.server.told) == (["opened", "back"], [])
+    bench.network.heal(7)
+    bench.run(50)
+    assert bench.server.told == []
+    bench.network.heal(2)
+    bench.run(50)
+    assert bench.server.told == ["held"]
+
+
+def test_a_netsplit_may_befall_one_port_alone() -> None:
+    bench = Bench().connected()
+    bench.network.cut("a", "b", port=9093)
+    bench.network.cut("b", "a", port=9093)
+    bench.say(bench.client, "through")
+    bench.say(bench.server, "back")
+    bench.run(50)
+    assert (bench.client.told, bench.server.told) == (["opened", "back"], ["through"])
+    bench.network.cut("b", "a", port=9092)
+    bench.say(bench.client, "through")
+    bench.say(bench.server, "held")
+    bench.run(50)
+    assert (bench.client.told, bench.server.told) == (["opened", "back"], ["through", "through"])
+
+
+def test_every_connection_of_a_machine_may_break() -> None:
+    bench = Bench().connected()
+    other = Owner(bench.scheduler)
+    other.end = bench.network.connect("c", "b", 9092, other)
+    bench.run(50)
+    assert bench.network.machines() == ["a", "b", "c"]
+    assert bench.network.break_connections("b") == 2
+    bench.run(50)
+    assert (bench.client.told, other.told) == (["opened", "closed"], ["opened", "closed"])
+
+
+def arrival_us(bench: Bench, size: int = 1) -> int:
+    """How long a message takes from a to b."""
+    begin_us = bench.scheduler.now_us
+    bench.say(bench.client, "x" * size)
+    bench.run(60_000)
+    return bench.server.at_us[-1] - begin_us
+
+
+def test_a_link_may_be_slow_in_one_direction_until_its_owner_ends_that() -> None:
+    usual = arrival_us(Bench().connected())
+    bench = Bench().connected()
+    bench.network.hinder("a", "b", Hindrance(factor=30), 1)
+    bench.network.hinder("a", "b", Hindrance(factor=7), 2)
+    assert arrival_us(bench) == 30 * usual
+    bench = Bench().connected()
+    bench.network.hinder("b", "a", Hindrance(factor=30), 1)
+    assert arrival_us(bench) == usual
+    bench = Bench().connected()
+    bench.network.hinder("a", "b", Hindrance(factor=30), 1)
+    bench.network.slow_down(9, 2)
+    bench.network.unhinder(1)
+    assert arrival_us(bench) == 9 * usual
+    bench = Bench().connected()
+    bench.network.slow_down(9, 2)
+    bench.network.unhinder(2)
+    assert arrival_us(bench) == usual
+
+
+def test_a_narrow_link_lets_few_bytes_through_in_a_millisecond_whoever_they_are_for() -> None:
+    bench = Bench().connected()
+    bench.network.hinder("a", "b", Hindrance(bytes_per_ms=10), 1)
+    for _ in range(3):
+        bench.say(bench.client, "y" * 996)
+    assert 300_000 <= arrival_us(bench) <= 310_000
+    assert arrival_us(bench) < 10_000
+
+
+def test_some_connections_are_refused_though_somebody_listens() -> None:
+    bench = Bench()
+    bench.listen()
+    bench.network.refuse_some(60_000_000, lambda: bench.told.append("refused"))
+    for _ in range(50):
+        bench.connect()
+    bench.run(1_000)
+    assert bench.client.told.count("closed") == len(bench.told)
+    assert 5 < len(bench.told) < 30
+    bench.run(60_000)
+    bench.client.told.clear()
+    bench.connect()
+    bench.run(1_000)
+    assert bench.client.told == ["opened"]
+
+
+def test_connections_may_be_made_late() -> None:
+    bench = Bench()
+    bench.listen()
+    bench.network.connect_late(1_000_000, 500_000, lambda: bench.told.append("late"))
+    for _ in range(20):
+        bench.connect()
+    bench.run(1_000)
+    assert bench.told == ["late"] * 20
+    assert bench.client.told == ["opened"] * 20
+    assert max(bench.client.at_us) > 300_000
+
+
+def test_what_is_under_way_may_arrive_in_one_piece_and_in_order() -> None:
+    bench = Bench().connected()
+    bench.network.join(60_000_000, lambda: bench.told.append("joined"))
+    for number in range(20):
+        bench.say(bench.client, str(number))
+        bench.run(20)
+    assert bench.client.end is not None
+    bench.network.close(bench.client.end)
+    bench.run(1_000)
+    assert bench.server.told == [*map(str, range(20)), "closed"]
+    assert len(set(bench.server.at_us)) < 20
+    assert bench.told
+
+
+def test_everything_is_mended_at_once() -> None:
+    usual = arrival_us(Bench().connected())
+    bench = Bench().connected()
+    bench.network.cut("a", "b", owner=3)
+    bench.network.hinder("a", "b", Hindrance(factor=30), 1)
+    bench.network.slow_down(9, 2)
+    bench.network.join(60_000_000, lambda: bench.told.append("joined"))
+    bench.network.mend()
+    assert arrival_us(bench) == usual
+
+
+def test_a_connection_may_be_asked_for_some_time_before_it_is_made() -> None:
+    bench = Bench()
+    bench.listen()
+    bench.network.connect("a", "b", 9092, bench.client, after_us=700_000)
+    bench.run(1_000)
+    assert bench.client.told == ["opened"]
+    assert bench.client.at_us[0] > 700_000

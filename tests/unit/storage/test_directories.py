@@ -209,6 +209,22 @@ def test_the_first_sync_makes_a_whole_new_partition_durable() -> None:
     assert directories.logs[A0].latest_epoch == 4
 
 
+def test_a_log_with_a_stored_high_watermark_has_a_stored_log_start() -> None:
+    """Of a log of Apache Kafka's it may be missing; ours is known to have lost its first segment when that is gone."""
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    log = directories.create(A0, ID_A, LogConfig(segment_bytes=200), 1_000)
+    fill(log, 1, 1, 1, 1)
+    log.sync()
+    directories.checkpoint_high_watermarks({A0: 2})
+    assert len([name for name in disk.list_directory(f"{ONE}/a-0") if name.endswith(".log")]) > 1
+    disk.remove_file(f"{ONE}/a-0/00000000000000000000.log")
+    disk.remove_file(f"{ONE}/a-0/leader-epoch-checkpoint")
+    damage = opened(disk, ONE).damaged[A0].damage
+    assert damage is not None
+    assert "the log began at offset 0" in damage.reason
+
+
 def test_a_deleted_partition_is_gone_at_once_and_its_files_later() -> None:
     disk = formatted(ONE)
     directories = opened(disk, ONE)

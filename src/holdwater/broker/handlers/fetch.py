@@ -43,7 +43,7 @@ def handle(broker: "Broker", call: Call, request: FetchRequest) -> None:
         return
     if context.parked is not None:  # its client gave that request up, or it would not ask again
         _finish(broker, context)
-    request.max_bytes = min(request.max_bytes, broker.fetch_max_bytes)
+    request.max_bytes = 1 if broker.buggify("fetch of one batch") else min(request.max_bytes, broker.fetch_max_bytes)
     _take_in(broker, call, request, context, replica_epoch)
     full = context.session_id == 0 or request.session_epoch == INITIAL_EPOCH
     results, size, urgent = _look_at_all(context, request, full=full)
@@ -126,6 +126,8 @@ def _context(broker: "Broker", request: FetchRequest, replica_id: int) -> tuple[
         if request.session_id != 0:
             sessions.remove(request.session_id)
         return sessions.create(replica_id, broker.mono_ms) or FetchContext(0, replica_id), 0
+    if broker.buggify("fetch session lost"):
+        sessions.remove(request.session_id)
     context = sessions.find(request.session_id, broker.mono_ms)
     if context is None or context.replica_id != replica_id:
         return None, ErrorCode.FETCH_SESSION_ID_NOT_FOUND
@@ -217,6 +219,8 @@ def _answer(broker: "Broker", call: Call, request: FetchRequest, context: FetchC
     hints: list[FetchResponse.NodeEndpoint] = []
     session = context.session_id != 0
     for result in results:
+        if result.disk_failure is not None:
+            broker.disk_failed(result.disk_failure)
         item = result.item
         name: str | bytes = item.topic_id if by_id else item.topic
         topic = topics.get(name)

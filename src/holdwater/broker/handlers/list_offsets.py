@@ -11,6 +11,7 @@ from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
 from holdwater.core.replica import LeaderReplica
 from holdwater.kernel.errors import ErrorCode
+from holdwater.kernel.ports import CorruptRecords, DiskFailure
 from holdwater.wire.messages import ListOffsetsRequest, ListOffsetsResponse
 
 if TYPE_CHECKING:
@@ -63,7 +64,13 @@ def _one(
         fenced = asked.current_leader_epoch < replica.leader_epoch
         answer.error_code = ErrorCode.FENCED_LEADER_EPOCH if fenced else ErrorCode.UNKNOWN_LEADER_EPOCH
         return answer
-    _find(request, asked.timestamp, replica, answer)
+    try:
+        _find(request, asked.timestamp, replica, answer)
+    except CorruptRecords as problem:
+        answer.error_code = problem.error_code
+    except DiskFailure as failure:
+        broker.disk_failed(failure)
+        answer.error_code = ErrorCode.KAFKA_STORAGE_ERROR
     if answer.error_code == ErrorCode.OFFSET_NOT_AVAILABLE and call.version < 5:
         answer.error_code = ErrorCode.LEADER_NOT_AVAILABLE
     if call.version < _EPOCH_VERSION:

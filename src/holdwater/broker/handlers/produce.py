@@ -5,6 +5,7 @@ exceptions in ``record_check``. Left out until there are transactions: a transac
 Kafka does for librdkafka (KAFKA-18659), and refused.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from holdwater.broker.apis import Api
@@ -34,7 +35,7 @@ _Partition = ProduceResponse.PartitionProduceResponse
 
 
 class ProduceWait:
-    """A produce request with ``acks=all`` that waits for the high watermarks of its partitions."""
+    """A produce request that waits for the high watermarks of its partitions (``acks=all``), or for the disk (``acks=1`` at level fsync)."""
 
     __slots__ = ("call", "missing", "response", "timer")
 
@@ -83,12 +84,12 @@ class PartitionWait:
 
 
 def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
-    """Append what can be appended, then answer, or wait for the followers."""
+    """Append what can be appended, then answer, or wait for the followers or the disk."""
     acks = request.acks
     by_id = call.version >= BY_ID_VERSION
     response = ProduceResponse(responses=[])
     whole = ProduceWait(call, response)
-    waits: list[tuple[LeaderReplica, int, PartitionWait]] = []
+    waits: list[tuple[Callable[[int, PartitionWait], None], int, PartitionWait]] = []
     failed = False
     for topic in request.topic_data:
         answers: list[ProduceResponse.PartitionProduceResponse] = []
@@ -108,7 +109,11 @@ def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
             elif acks == -1 and partition is not None:
                 replica = partition.replica
                 if isinstance(replica, LeaderReplica) and replica.high_watermark < end:
-                    waits.append((replica, end, PartitionWait(whole, answer)))
+                    waits.append((replica.wait_for, end, PartitionWait(whole, answer)))
+            elif acks == 1 and partition is not None and partition.is_fsync:
+                replica = partition.replica
+                if isinstance(replica, LeaderReplica) and replica.log.synced_end_offset < end:
+                    waits.append((replica.wait_for_sync, end, PartitionWait(whole, answer)))
         response.responses.append(_Topic(name=topic.name, topic_id=topic.topic_id, partition_responses=answers))
     if acks == 0:
         _nothing_to_say(call, failed=failed)
@@ -116,9 +121,10 @@ def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
         call.reply(response)
     else:
         whole.missing = dict.fromkeys(wait for _, _, wait in waits)
-        whole.timer = broker.timers.at(broker.mono_ms + request.timeout_ms, whole.timed_out)
-        for replica, end, wait in waits:
-            replica.wait_for(end, wait)
+        timeout_ms = 1 if broker.buggify("produce times out") else request.timeout_ms
+        whole.timer = broker.timers.at(broker.mono_ms + timeout_ms, whole.timed_out)
+        for wait_for, end, wait in waits:
+            wait_for(end, wait)
 
 
 def _append(

@@ -40,7 +40,7 @@ from holdwater.core.quorum.leading import Leading
 from holdwater.core.quorum.roles import Follower, Leader, Resigned
 from holdwater.core.quorum.rpc import Answered, answered
 from holdwater.core.quorum.state import Member
-from holdwater.core.quorum.voters import Endpoint, VoterSet
+from holdwater.core.quorum.voters import Endpoint, ReplicaKey, VoterSet
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.ports import Log, SnapshotId, SnapshotStore, VoteStore
 from holdwater.kernel.rng import Rng
@@ -131,6 +131,11 @@ class Quorum:
     def latest_snapshot(self) -> SnapshotId | None:
         """The newest stored snapshot: where a state machine starts that has read nothing yet."""
         return self._member.log.latest_snapshot
+
+    @property
+    def voted(self) -> ReplicaKey | None:
+        """Whom this member has voted for in its quorum epoch; on disk already (M2)."""
+        return self._member.role.voted
 
     @property
     def role_name(self) -> str:
@@ -244,6 +249,12 @@ class Quorum:
         if self.is_leader:
             self._leading.resign(mono_ms)
         self._pump(mono_ms)
+
+    def give_up_leadership(self, mono_ms: int) -> None:
+        """Let another lead, and stand again when it should fail."""
+        if self.is_leader:
+            self._leading.resign(mono_ms)
+            self._pump(mono_ms)
 
     # -- snapshots ---------------------------------------------------------------------------------------------------------------------
 

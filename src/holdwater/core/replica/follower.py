@@ -10,6 +10,7 @@ What holds:
 """
 
 from holdwater.kernel.ports import Log
+from holdwater.wire.records import check_crc, parse_header
 
 
 class FollowerReplica:
@@ -31,13 +32,27 @@ class FollowerReplica:
         Raises ``CorruptRecords`` when the bytes are not the continuation of this log.
         """
         log = self.log
+        log_start = max(leader_log_start, log.log_start_offset)
+        if records and log.log_start_offset == log.log_end_offset:
+            self._make_room_before_start(records)
         end = log.append_as_follower(records, wall_ms) if records else log.log_end_offset
         high_watermark = min(leader_high_watermark, end)
         if high_watermark > self.high_watermark:
             self.high_watermark = high_watermark
-        if leader_log_start > log.log_start_offset:
-            log.advance_log_start(min(leader_log_start, self.high_watermark))
+        if log_start > log.log_start_offset:
+            log.advance_log_start(min(log_start, self.high_watermark))
         return end
+
+    def _make_room_before_start(self, records: bytes) -> None:
+        """The leader's log may start inside a batch (DeleteRecords), which comes whole: an empty log that starts there starts over before it.
+
+        Its start is where it was again as soon as the batch is appended. Kafka does the same (KAFKA-6975).
+        """
+        log = self.log
+        header = parse_header(records)
+        if header.base_offset < log.log_end_offset <= header.base_offset + header.last_offset_delta:
+            check_crc(records, 0, header)
+            log.truncate_fully_and_start_at(header.base_offset)
 
     def truncate_after_divergence(self, epoch: int, end_offset: int) -> int:
         """The leader's log ends ``epoch``, the largest one both may share, at ``end_offset``: cut back to the common history.

@@ -6,6 +6,8 @@ What holds (codes of the invariants in brackets):
 
 - The high watermark never decreases within a leader epoch [R5], never passes the smallest log end offset of the *maximal* ISR,
   which is the committed ISR and every member that is about to join it [R6].
+- At level fsync (``counts_synced``) it never passes what is synced on each of them: this log counts up to its synced end offset, and a
+  follower fetches, there, only from its own. An ``acks=1`` write is acknowledged once this log has synced it.
 - It stands still while the committed ISR is smaller than ``min(min.insync.replicas, replication factor)``, whatever ``acks`` says [R6, KIP-966].
 - A follower joins only once its log end offset has reached the high watermark and the start of this leader epoch (KIP-207), and only
   under the broker epoch that the metadata names (KIP-903).
@@ -25,7 +27,7 @@ _REFUSED = AppendResult(_NOT_ENOUGH_REPLICAS, -1, -1, -1, False)
 
 
 class AcknowledgementWait(Protocol):
-    """A write that waits for the high watermark; the leader hands it back when the wait is over."""
+    """A write that waits for the high watermark, or for the disk; the leader hands it back when the wait is over."""
 
     def acknowledged(self, error_code: int) -> None:
         """The wait is over: 0, or the reason why no acknowledgement can be given."""
@@ -84,6 +86,7 @@ class LeaderReplica:
         high_watermark: int,
         live_brokers: dict[int, int],
         mono_ms: int,
+        counts_synced: bool = False,
     ) -> None:
         self.broker_id = broker_id
         self.log = log
@@ -94,14 +97,16 @@ class LeaderReplica:
         self.isr = isr
         self.maximal_isr = isr
         self.min_isr = min_isr
-        self.high_watermark = min(high_watermark, log.log_end_offset)
+        self.high_watermark = min(high_watermark, log.synced_end_offset if counts_synced else log.log_end_offset)
         self.live_brokers = live_brokers
+        self.counts_synced = counts_synced
         self.proposal: IsrProposal | None = None
         self.followers = {
             broker: FollowerProgress(broker, mono_ms if broker in isr else -(10**9)) for broker in replicas if broker != broker_id
         }
         self._waiting: list[tuple[int, int, AcknowledgementWait]] = []
         self._wait_number = 0
+        self._waiting_for_sync: list[tuple[int, AcknowledgementWait]] = []
         log.assign_epoch(leader_epoch)
         self.epoch_start_offset = log.log_end_offset
         """First offset of this leader epoch; latest offsets are only told once the high watermark has reached it (KIP-207)."""
@@ -134,6 +139,10 @@ class LeaderReplica:
         self._wait_number += 1
         heappush(self._waiting, (end_offset, self._wait_number, wait))
 
+    def wait_for_sync(self, end_offset: int, wait: AcknowledgementWait) -> None:
+        """Call ``wait.acknowledged`` once this log is synced up to ``end_offset``, whatever the followers have."""
+        self._waiting_for_sync.append((end_offset, wait))
+
     def follower_fetched(self, broker_id: int, fetch_offset: int, log_start_offset: int, broker_epoch: int, mono_ms: int) -> bool:
         """Note that a follower has everything below ``fetch_offset``. Returns whether the ISR should be looked at (``propose_expansion``).
 
@@ -162,7 +171,7 @@ class LeaderReplica:
         """
         if len(self.isr) < min(self.min_isr, len(self.replicas)):
             return False
-        new = self.log.log_end_offset
+        new = self.log.synced_end_offset if self.counts_synced else self.log.log_end_offset
         maximal = self.maximal_isr
         for broker, progress in self.followers.items():
             offset = progress.log_end_offset
@@ -181,11 +190,24 @@ class LeaderReplica:
             enough = len(self.maximal_isr) >= min(self.min_isr, len(self.replicas))
             heappop(waiting)[2].acknowledged(0 if enough else ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND)
 
-    def stop(self) -> None:
-        """This broker leads no more: whoever waits learns to ask elsewhere."""
+    def release_synced(self) -> None:
+        """The log was synced: answer every write that waited for that alone."""
+        synced_end = self.log.synced_end_offset
+        waiting, self._waiting_for_sync = self._waiting_for_sync, []
+        for entry in waiting:
+            if entry[0] <= synced_end:
+                entry[1].acknowledged(0)
+            else:
+                self._waiting_for_sync.append(entry)
+
+    def stop(self, error_code: int = ErrorCode.NOT_LEADER_OR_FOLLOWER) -> None:
+        """This broker leads no more: whoever waits learns to ask elsewhere, or what else the reason is."""
         waiting, self._waiting = self._waiting, []
+        waiting_for_sync, self._waiting_for_sync = self._waiting_for_sync, []
         for _, _, wait in sorted(waiting, key=lambda entry: entry[:2]):
-            wait.acknowledged(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+            wait.acknowledged(error_code)
+        for _, wait in waiting_for_sync:
+            wait.acknowledged(error_code)
 
     # --- the in-sync replicas
 

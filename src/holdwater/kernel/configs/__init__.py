@@ -5,5 +5,6 @@
 - ``properties``: the syntax of Java's ``.properties`` files;
 - ``listeners``: listeners, advertised listeners and their security protocols, with the rules between them;
 - ``broker``: ``BrokerConfig``, a checked and typed view of one broker's configuration;
-- ``topics``: what a topic's configuration is, given its own keys and its broker's.
+- ``topics``: what a topic's configuration is, given its own keys and its broker's;
+- ``durability``: which of the three levels of durability that configuration asks for.
 """

@@ -145,7 +145,7 @@ group.streams.session.timeout.ms	int	45000	1..	static	later	How long a member of
 group.streams.task.offset.interval.ms	int	60000	1..	static	later	How often streams members report how far their tasks are
 group.streams.topology.description.plugin.class	class	~		static	none	A Java class that keeps descriptions of streams topologies
 holdwater.authentication.timeout.ms	int	10000	1..	static	later	A connection that has not authenticated after this long is closed
-holdwater.durable.acks	boolean	false		cluster	later	Acknowledge a write only when it is synced to disk, on leader and followers
+holdwater.durable.acks	boolean	false		cluster	acts	Level fsync: nothing is acknowledged or committed before it is synced to disk, on leader and followers
 holdwater.elect.last.known.leader	boolean	true		static	acts	Whether the last leader of a partition with no eligible replica left may lead again, marked as an unclean election; Apache Kafka always lets it
 holdwater.max.record.expansion	int	10	1..	static	acts	How many times max.message.bytes a compressed batch may unpack to
 holdwater.max.request.elements	int	20000	1..	static	later	Most structures in one client request; a larger one closes the connection
@@ -179,11 +179,11 @@ log.cleanup.policy	list	delete	members:compact,delete	cluster	acts	What happens 
 log.dir	list	/tmp/kafka-logs	members: nonempty	static	acts	The log directory, when log.dirs says nothing
 log.dir.failure.timeout.ms	long	30000	1..	static	later	A broker that cannot tell the controller about a failed directory stops after this long
 log.dirs	list	~	members: nonempty	static	acts	Directories that hold partitions
-log.flush.interval.messages	long	9223372036854775807	1..	cluster	later	Sync a log after so many records
-log.flush.interval.ms	long	~		cluster	later	Sync a log after records have waited this long
-log.flush.offset.checkpoint.interval.ms	int	60000	0..	static	later	How often the recovery points are written down
-log.flush.scheduler.interval.ms	long	9223372036854775807		static	later	How often logs are looked at for syncing
-log.flush.start.offset.checkpoint.interval.ms	int	60000	0..	static	later	How often the log start offsets are written down
+log.flush.interval.messages	long	9223372036854775807	1..	cluster	acts	Level interval: sync a log once so many of its records are unsynced
+log.flush.interval.ms	long	~		cluster	acts	Level interval: sync a log once its oldest unsynced record has waited this long
+log.flush.offset.checkpoint.interval.ms	int	60000	0..	static	acts	How often the recovery points are written down
+log.flush.scheduler.interval.ms	long	9223372036854775807		static	acts	Gives log.flush.interval.ms its default; a log is synced when it is due, not looked at from time to time
+log.flush.start.offset.checkpoint.interval.ms	int	60000	0..	static	acts	How often the log start offsets are written down
 log.index.interval.bytes	int	4096	0..	cluster	acts	Bytes of records between two entries of an offset index
 log.index.size.max.bytes	int	10485760	4..	cluster	acts	Largest index file; a full one rolls the segment
 log.initial.task.delay.ms	long	30000	0..	static	later	Wait after the start before retention and checkpoints begin
@@ -420,9 +420,10 @@ compression.zstd.level	int	3	-131072..22	topic compression.zstd.level	later	Leve
 delete.retention.ms	long	86400000	0..	topic log.cleaner.delete.retention.ms	later	How long compaction keeps a deletion (a record without value) for readers to see
 errors.deadletterqueue.group.enable	boolean	false		topic	later	Whether the topic takes dead letters of share groups
 file.delete.delay.ms	long	60000	0..	topic log.segment.delete.delay.ms	later	How long a deleted segment's files stay on disk
-flush.messages	long	9223372036854775807	1..	topic log.flush.interval.messages	later	Sync the log after so many records
-flush.ms	long	9223372036854775807	0..	topic log.flush.interval.ms,log.flush.scheduler.interval.ms	later	Sync the log after records have waited this long
+flush.messages	long	9223372036854775807	1..	topic log.flush.interval.messages	acts	Level interval: sync the log once so many of its records are unsynced
+flush.ms	long	9223372036854775807	0..	topic log.flush.interval.ms,log.flush.scheduler.interval.ms	acts	Level interval: sync the log once its oldest unsynced record has waited this long
 follower.replication.throttled.replicas	list		throttled	topic	later	Replicas whose followers are throttled, as partition:broker, or * for all
+holdwater.durable.acks	boolean	false		topic holdwater.durable.acks	acts	Level fsync: nothing is acknowledged or committed before it is synced to disk, on leader and followers
 index.interval.bytes	int	4096	0..	topic log.index.interval.bytes	acts	Bytes of records between two entries of the offset index
 internal.segment.bytes	int	~		topic	none	Segment size in tests
 leader.replication.throttled.replicas	list		throttled	topic	later	Replicas whose leaders are throttled, as partition:broker, or * for all

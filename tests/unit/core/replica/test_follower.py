@@ -81,6 +81,34 @@ def test_a_leader_that_has_moved_on_is_followed_from_its_start() -> None:
     assert (replica.log.log_start_offset, replica.log.log_end_offset, replica.high_watermark) == (40, 40, 40)
 
 
+@pytest.mark.parametrize("start", [3, 4, 5])
+def test_a_leaders_log_that_starts_inside_a_batch_is_followed_from_there(start: int) -> None:
+    source = new_log()
+    append(source, batch("a", "b", "c"))
+    append(source, batch("d", "e", "f"))
+    source.advance_log_start(start)
+    replica = follower(leaders_log((0, 2)), high_watermark=2)
+    replica.restart_at(start)
+    assert replica.append(source.read(start, 1 << 20, 6, at_least_one=True), 6, start, 1000) == 6
+    assert (replica.log.log_start_offset, replica.high_watermark) == (start, 6)
+    assert replica.log.read(start, 1 << 20, 6, at_least_one=True) == source.read(start, 1 << 20, 6, at_least_one=True)
+
+
+def test_an_empty_log_is_left_alone_when_the_batch_that_came_is_damaged_or_ends_before_it() -> None:
+    source = new_log()
+    append(source, batch("a", "b", "c"))
+    data = bytearray(raw(source))
+    replica = follower(leaders_log((0, 2)))
+    replica.restart_at(3)
+    with pytest.raises(CorruptRecords):
+        replica.append(bytes(data), 3, 0, 1000)
+    replica.restart_at(1)
+    data[-1] ^= 1
+    with pytest.raises(CorruptRecords):
+        replica.append(bytes(data), 3, 1, 1000)
+    assert (replica.log.log_start_offset, replica.log.log_end_offset) == (1, 1)
+
+
 def test_the_leaders_log_start_is_taken_over_below_the_high_watermark_only() -> None:
     log = new_log()
     append(log, batch("a", "b", "c"))

@@ -27,6 +27,8 @@ def leader(
     log: PartitionLog | None = None,
     live: dict[int, int] | None = None,
     epoch: int = 0,
+    high_watermark: int = 0,
+    counts_synced: bool = False,
 ) -> LeaderReplica:
     return LeaderReplica(
         broker_id=1,
@@ -36,9 +38,10 @@ def leader(
         replicas=(1, 2, 3),
         isr=isr,
         min_isr=min_isr,
-        high_watermark=0,
+        high_watermark=high_watermark,
         live_brokers=live if live is not None else {1: 11, 2: 12, 3: 13},
         mono_ms=1000,
+        counts_synced=counts_synced,
     )
 
 
@@ -147,6 +150,74 @@ class TestAcknowledgement:
         replica.stop()
         replica.stop()
         assert wait.ended == [ErrorCode.NOT_LEADER_OR_FOLLOWER]
+
+
+class TestLevelFsync:
+    def test_the_leader_counts_itself_only_as_far_as_it_is_synced(self) -> None:
+        replica = leader(counts_synced=True)
+        append(replica, "a")
+        replica.log.sync()
+        append(replica, "b")
+        fetched(replica, 2, 2)
+        assert fetched(replica, 3, 2)
+        assert replica.high_watermark == 1
+        replica.log.sync()
+        assert replica.advance_high_watermark(1000, LAG_MS)
+        assert replica.high_watermark == 2
+
+    def test_a_follower_that_lags_is_waited_for_as_ever(self) -> None:
+        replica = leader(counts_synced=True)
+        append(replica, "a", "b")
+        replica.log.sync()
+        fetched(replica, 2, 2)
+        assert not replica.advance_high_watermark(1000, LAG_MS)
+        assert fetched(replica, 3, 1)
+        assert replica.high_watermark == 1
+
+    def test_a_leader_that_starts_with_an_unsynced_tail_has_committed_none_of_it(self) -> None:
+        log = new_log()
+        append(leader(log=log), "a")
+        log.sync()
+        append(leader(log=log), "b")
+        replica = leader(log=log, isr=(1,), min_isr=1, epoch=1, high_watermark=2, counts_synced=True)
+        assert replica.high_watermark == 1
+        assert replica.epoch_start_offset == 2
+        log.sync()
+        assert replica.advance_high_watermark(1000, LAG_MS)
+        assert replica.high_watermark == 2
+
+    def test_the_high_watermark_does_not_fall_when_the_level_becomes_fsync(self) -> None:
+        replica = leader(isr=(1,), min_isr=1)
+        append(replica, "a")
+        assert replica.advance_high_watermark(1000, LAG_MS)
+        replica.counts_synced = True
+        assert not replica.advance_high_watermark(1000, LAG_MS)
+        assert replica.high_watermark == 1
+
+    def test_a_write_that_waits_for_the_disk_alone_is_answered_by_the_sync_that_covers_it(self) -> None:
+        replica = leader(isr=(1,), counts_synced=True)
+        append(replica, "a", acks=1)
+        covered, later = Wait(), Wait()
+        replica.wait_for_sync(1, covered)
+        replica.log.sync()
+        append(replica, "b", acks=1)
+        replica.wait_for_sync(2, later)
+        replica.release_synced()
+        assert (covered.ended, later.ended) == ([0], [])
+        replica.log.sync()
+        replica.release_synced()
+        assert (covered.ended, later.ended) == ([0], [0])
+
+    def test_who_waits_for_a_disk_that_has_failed_is_told(self) -> None:
+        replica = leader(counts_synced=True)
+        append(replica, "a")
+        committed, synced = Wait(), Wait()
+        replica.wait_for(1, committed)
+        replica.wait_for_sync(1, synced)
+        replica.stop(ErrorCode.KAFKA_STORAGE_ERROR)
+        replica.stop()
+        replica.release_synced()
+        assert committed.ended == synced.ended == [ErrorCode.KAFKA_STORAGE_ERROR]
 
 
 class TestIsr:

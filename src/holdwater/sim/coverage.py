@@ -1,0 +1,131 @@
+"""Coverage by counting: what a run of many seeds must have met, or it proves less than it seems to.
+
+Names are those of ``Outcome.counters``. A floor that is not met means that a fault no longer acts, that a state is no longer reached, or
+that a rare path has become rarer than anybody meant: the run fails, and either the laboratory is mended or the floor is lowered on purpose.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from holdwater.core.quorum.roles import TRANSITIONS
+from holdwater.kernel.buggify import POINTS
+from holdwater.sim.faults import KINDS
+from holdwater.sim.run import Outcome
+
+JUDGED_FROM_SEEDS = 200
+SEED_VIRTUAL_MS = 60_000
+SEED_OPERATIONS = 500
+SEED_FAULTS = 5
+"""What a seed that held must have been through at least."""
+
+_RARE_TRANSITIONS: tuple[str, ...] = ()
+"""Of the quorum's table, those that three brokers do not come to within some hundred seeds."""
+
+
+def _transitions() -> list[str]:
+    """The quorum's table, by the names of the counters."""
+    pairs = [(old.__name__.lower(), new.__name__.lower()) for old, targets in TRANSITIONS.items() for new in targets]
+    return [name for name in (f"quorum {old} -> {new}" for old, new in pairs) if name not in _RARE_TRANSITIONS]
+
+
+FLOORS: dict[str, int] = {
+    **{f"fault {kind}": 5 for kind in KINDS},
+    **dict.fromkeys(_transitions(), 1),
+    **{f"buggify {point}": 5 for point in POINTS},
+    "role none -> leader": 50,
+    "role follower -> leader": 50,
+    "role leader -> follower": 50,
+    "role follower -> follower": 50,
+    "election": 100,
+    "election none left": 5,
+    "election from the eligible leader replicas": 5,
+    "election of the last known leader": 5,
+    "broker fenced": 100,
+    "broker unfenced": 100,
+    "isr shrunk": 100,
+    "isr grown": 100,
+    "log cut": 50,
+    "error no answer": 100,
+    "error NOT_LEADER_OR_FOLLOWER": 100,
+    "error NOT_ENOUGH_REPLICAS": 10,
+    "error REQUEST_TIMED_OUT": 10,
+    "error UNKNOWN_TOPIC_ID": 10,
+    "error UNKNOWN_TOPIC_OR_PARTITION": 10,
+    "error OUT_OF_ORDER_SEQUENCE_NUMBER": 1,
+    "error KAFKA_STORAGE_ERROR": 1,
+    "error INVALID_TIMESTAMP": 10,
+    "error MESSAGE_TOO_LARGE": 5,
+    "error fetch NOT_LEADER_OR_FOLLOWER": 100,
+    "error fetch OFFSET_OUT_OF_RANGE": 5,
+    "error fetch UNKNOWN_TOPIC_ID": 10,
+    "error fetch FETCH_SESSION_ID_NOT_FOUND": 5,
+    "error fetch FENCED_LEADER_EPOCH": 50,
+    "error fetch KAFKA_STORAGE_ERROR": 10,
+    "error fetch UNKNOWN_TOPIC_OR_PARTITION": 50,
+    "error epochs NOT_LEADER_OR_FOLLOWER": 50,
+    "error offsets NOT_LEADER_OR_FOLLOWER": 10,
+    "error late NOT_LEADER_OR_FOLLOWER": 20,
+    "error late OUT_OF_ORDER_SEQUENCE_NUMBER": 20,
+    "error late UNKNOWN_TOPIC_ID": 20,
+    "error admin TOPIC_ALREADY_EXISTS": 10,
+    "error admin NOT_LEADER_OR_FOLLOWER": 10,
+    "workload topic-created": 5,
+    "workload topic-deleted": 50,
+    "workload topic-recreated": 50,
+    "workload partitions-grown": 5,
+    "workload config-changed": 50,
+    "workload records-deleted": 50,
+    "workload producer-reset": 20,
+    "workload zombie-request": 20,
+    "workload late-fetch": 20,
+    "workload reset-to-earliest": 5,
+    "workload offset-earliest": 50,
+    "workload offset-latest": 50,
+    "workload offset-by-time": 50,
+    "workload offset-of-epoch": 50,
+    "setting holdwater.durable.acks": 20,
+    "setting log.flush.interval.ms": 5,
+    "setting log.flush.interval.messages": 5,
+    "setting brokers": 5,
+    "setting log_dir_count": 20,
+    "setting log.roll.ms": 20,
+    "setting replica.lag.time.max.ms": 20,
+    "setting replica.fetch.max.bytes": 20,
+    "setting broker.session.timeout.ms": 20,
+    "setting max.incremental.fetch.session.cache.slots": 20,
+    "setting metadata.log.max.record.bytes.between.snapshots": 20,
+    "setting metadata.log.segment.ms": 10,
+    "setting replica.high.watermark.checkpoint.interval.ms": 20,
+    "setting replica.fetch.wait.max.ms": 10,
+    "setting holdwater.quick.failover.ms": 5,
+}
+"""At least so often in ``JUDGED_FROM_SEEDS`` seeds. The kinds of fault, the quorum's transitions and the points of ``buggify`` are whole by
+themselves: a new one is on the list as soon as it is in its own table."""
+
+
+class Unmet(NamedTuple):
+    """A floor, and how often it was met."""
+
+    counter: str
+    floor: int
+    met: int
+
+
+def unmet(counters: Mapping[str, int], floors: Mapping[str, int] = FLOORS) -> list[Unmet]:
+    """The floors above what was met, in their order."""
+    return [Unmet(name, floor, counters.get(name, 0)) for name, floor in floors.items() if counters.get(name, 0) < floor]
+
+
+def fault_count(outcome: Outcome) -> int:
+    """Faults that really befell a run's cluster."""
+    return sum(count for name, count in outcome.counters.items() if name.startswith("fault "))
+
+
+def below_minimum(outcome: Outcome) -> str:
+    """What a seed that held has too little of; empty when it has enough."""
+    given = (
+        (outcome.virtual_ms, SEED_VIRTUAL_MS, "virtual ms"),
+        (outcome.operations, SEED_OPERATIONS, "operations"),
+        (fault_count(outcome), SEED_FAULTS, "faults"),
+    )
+    return ", ".join(f"{value:,} of {least:,} {what}" for value, least, what in given if value < least)

@@ -1,0 +1,136 @@
+"""A process whose disk takes its time, or fails, and one that is woken late."""
+
+import pytest
+
+from holdwater.kernel.ports import DiskFailure
+from holdwater.sim.cluster import SimCluster
+from holdwater.sim.disk import Fault, Operation
+from holdwater.sim.node import NodeStopped, SimNode
+
+STALL_US = 3_000_000
+
+
+def whole() -> tuple[SimCluster, SimNode]:
+    """A cluster at work, and its active controller."""
+    cluster = SimCluster(1)
+    cluster.start()
+    cluster.until("every broker is unfenced", cluster.all_unfenced, 10_000)
+    active = cluster.active_controller()
+    assert active is not None
+    return cluster, cluster.nodes[active]
+
+
+def spoke_between(cluster: SimCluster, node: SimNode, begin_us: int, end_us: int) -> bool:
+    """Whether something of a node's arrived anywhere."""
+    told = [line for line in cluster.trace.last if f" < {node.machine} " in line]
+    return any(begin_us < int(line.partition(" ")[0]) < end_us for line in told)
+
+
+def stall_once(node: SimNode, name: str) -> None:
+    """The next operation of that name takes its time."""
+
+    def on_operation(operation: Operation) -> None:
+        if operation.name == name:
+            node.disk.disarm(on_operation)
+            node.disk.stall(STALL_US)
+
+    node.disk.arm(on_operation)
+
+
+def test_a_disk_operation_that_takes_its_time_holds_the_process_up() -> None:
+    cluster, node = whole()
+    stall_once(node, "sync")
+    cluster.until("the disk takes its time", lambda: node.disk.on_operation is None, 10_000)
+    begin_us = cluster.scheduler.now_us
+    cluster.run(STALL_US // 1000 + 1_000)
+    assert not spoke_between(cluster, node, begin_us + 25_000, begin_us + STALL_US)
+    assert spoke_between(cluster, node, begin_us + STALL_US, begin_us + STALL_US + 500_000)
+    cluster.until("it is taken back", cluster.all_unfenced, 20_000)
+    assert node.incarnation == 1
+
+
+def test_a_process_that_the_disk_holds_up_may_be_killed() -> None:
+    cluster, node = whole()
+    stall_once(node, "sync")
+    cluster.until("the disk takes its time", lambda: node.disk.on_operation is None, 10_000)
+    node.kill()
+    node.start()
+    cluster.until("it is back", lambda: node.state == "RUNNING", 1_000)
+    cluster.run(2 * STALL_US // 1000)
+    cluster.until("it is taken back", cluster.all_unfenced, 20_000)
+
+
+def test_a_pause_and_a_disk_that_takes_its_time_end_in_any_order() -> None:
+    for pause_ms in (STALL_US // 2000, STALL_US // 500):
+        cluster, node = whole()
+        stall_once(node, "sync")
+        cluster.until("the disk takes its time", lambda node=node: node.disk.on_operation is None, 10_000)
+        begin_us = cluster.scheduler.now_us
+        node.pause()
+        cluster.run(pause_ms)
+        node.resume()
+        cluster.run(max(STALL_US // 1000 - pause_ms, 0) + 500)
+        last_us = begin_us + max(STALL_US, pause_ms * 1000)
+        assert not spoke_between(cluster, node, begin_us + STALL_US + 25_000, last_us)
+        assert spoke_between(cluster, node, last_us, last_us + 500_000)
+        cluster.until("it is taken back", cluster.all_unfenced, 20_000)
+
+
+def test_recovery_takes_as_long_as_the_disk_does() -> None:
+    cluster, node = whole()
+    node.kill()
+    stall_once(node, "list_directory")
+    node.start()
+    cluster.run(STALL_US // 1000 - 100)
+    assert node.state == "LOADING"
+    cluster.run(200)
+    assert node.state == "RUNNING"
+
+
+@pytest.mark.parametrize("name", ["sync", "read_file"])
+def test_a_process_whose_only_disk_fails_ends_and_is_no_failure_of_the_run(name: str) -> None:
+    cluster, node = whole()
+    stopped: list[SimNode] = []
+    node.on_disk_stop = stopped.append
+    if name == "read_file":
+        node.kill()
+    node.disk.arm(lambda operation: Fault.IO_ERROR if operation.name == name else None)
+    if name == "read_file":
+        node.start()
+    cluster.run(10_000)
+    assert stopped == [node]
+    assert node.state == "OFF"
+    assert node.disk.on_operation is None
+    node.start()
+    cluster.until("it is back", cluster.all_unfenced, 20_000)
+
+
+def test_a_disk_that_fails_of_its_own_accord_is_a_failure_of_the_run() -> None:
+    cluster, node = whole()
+
+    def on_operation(operation: Operation) -> None:
+        raise DiskFailure(operation.path, operation.name, "nobody asked for it")
+
+    node.disk.arm(on_operation)
+    with pytest.raises(DiskFailure, match="nobody asked"):
+        cluster.run(10_000)
+
+
+def test_a_broker_that_stops_for_another_reason_is_a_failure_of_the_run() -> None:
+    cluster, node = whole()
+    assert node.broker is not None
+    node.broker.stop_requested = "it has had enough"
+    with pytest.raises(NodeStopped, match="enough"):
+        cluster.run(10_000)
+
+
+def test_a_process_may_be_woken_late() -> None:
+    cluster, node = whole()
+    told: list[int] = []
+    node.wake_late(cluster.scheduler.now_us + 5_000_000, 2_000_000, lambda: told.append(cluster.now_ms))
+    cluster.run(5_000)
+    assert told
+    count = len(told)
+    cluster.run(10_000)
+    assert len(told) == count
+    assert cluster.all_unfenced()

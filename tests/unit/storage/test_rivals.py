@@ -1,0 +1,95 @@
+"""Two partitions of one name: a topic was deleted and made again while the directory with the old one was offline."""
+
+import pytest
+from tests.support.logs import fill, values
+
+from holdwater.kernel.identifiers import TopicPartition
+from holdwater.kernel.ports import DiskFailure
+from holdwater.kernel.rng import Rng
+from holdwater.sim.disk import SimDisk
+from holdwater.storage.config import LogConfig
+from holdwater.storage.directories import DirectoryRefused, LogDirectories, MetaProperties, format_directory
+from holdwater.storage.log import PartitionLog
+
+ONE, TWO = "/one", "/two"
+PARTITION = TopicPartition("t", 0)
+OLD_ID, NEW_ID, OTHER_ID = (Rng(seed).uuid() for seed in (1, 2, 3))
+
+
+def opened(disk: SimDisk) -> LogDirectories:
+    directories = LogDirectories(disk, [ONE, TWO], cluster_id="c", node_id=1)
+    directories.open()
+    for _ in directories.load(lambda partition: LogConfig(), 1_000):
+        pass
+    return directories
+
+
+def life(*, same: bool = False) -> SimDisk:
+    """The old partition in one directory with a record, the new one in the other with two."""
+    disk = SimDisk()
+    for number, path in enumerate((ONE, TWO)):
+        format_directory(disk, path, MetaProperties("c", 1, Rng(10 + number).uuid()))
+    directories = opened(disk)
+    fill(directories.create(PARTITION, OLD_ID, LogConfig(), 1_000), 1)
+    home = directories.directory_of(PARTITION)
+    assert home is not None
+    directories.fail(home.path, DiskFailure(home.path, "append", "Input/output error"))
+    again = LogDirectories(disk, [TWO if home.path == ONE else ONE], cluster_id="c", node_id=1)
+    again.open()
+    fill(again.create(PARTITION, OLD_ID if same else NEW_ID, LogConfig(), 1_000), 1, 1)
+    disk.crash()
+    return disk
+
+
+@pytest.mark.parametrize(("topic_id", "kept"), [(OLD_ID, ["0"]), (NEW_ID, ["0", "1"])])
+def test_the_one_of_the_topic_that_there_is_stays(topic_id: bytes, kept: list[str]) -> None:
+    disk = life()
+    directories = opened(disk)
+    assert list(directories.rivals) == [PARTITION]
+    assert PARTITION not in directories.logs
+    assert directories.directory_of(PARTITION) is None
+    directories.settle(PARTITION, topic_id, 1_000, Rng(5).uuid())
+    assert values(directories.logs[PARTITION]) == kept
+    assert directories.topic_ids[PARTITION] == topic_id
+    while directories.remove_deleted():
+        pass
+    directories.close(7, {})
+    directories = opened(disk)
+    assert not directories.rivals
+    assert values(directories.logs[PARTITION]) == kept
+
+
+@pytest.mark.parametrize("topic_id", [OTHER_ID, None])
+def test_none_stays_when_there_is_another_topic_or_none(topic_id: bytes | None) -> None:
+    disk = life()
+    directories = opened(disk)
+    directories.settle(PARTITION, topic_id, 1_000, Rng(5).uuid())
+    assert PARTITION not in directories.logs
+    assert not disk.exists(f"{ONE}/t-0")
+    assert not disk.exists(f"{TWO}/t-0")
+    directories.create(PARTITION, OTHER_ID, LogConfig(), 1_000)
+
+
+def test_one_whose_topic_id_a_power_loss_has_taken_stays_when_no_other_fits() -> None:
+    for topic_id, kept in ((NEW_ID, ["0", "1"]), (OTHER_ID, ["0"]), (None, None)):
+        disk = life()
+        home = ONE if values(opened_alone(disk, ONE)) == ["0"] else TWO
+        disk.crash()
+        disk.remove_file(f"{home}/t-0/partition.metadata")
+        directories = opened(disk)
+        directories.settle(PARTITION, topic_id, 1_000, Rng(5).uuid())
+        log = directories.logs.get(PARTITION)
+        assert (values(log) if log is not None else None) == kept
+
+
+def opened_alone(disk: SimDisk, path: str) -> PartitionLog:
+    directories = LogDirectories(disk, [path], cluster_id="c", node_id=1)
+    directories.open()
+    for _ in directories.load(lambda partition: LogConfig(), 1_000):
+        pass
+    return directories.logs[PARTITION]
+
+
+def test_one_and_the_same_in_two_directories_is_for_a_person_to_decide() -> None:
+    with pytest.raises(DirectoryRefused, match="look which one is newer"):
+        opened(life(same=True))
