@@ -3,8 +3,8 @@
 Why it is done so stands in docs/decisions/0005-durability.md.
 
 A partition at one of these levels is *noted* when its log grows, and when it takes a role: its log may then hold what a killed process has left
-in the page cache. At the end of the wake one sync of each noted log that is due covers all that the wake appended to it (group commit); a log at
-level ``interval`` that is not due yet gets a timer.
+in the page cache (who begins to lead at level fsync has synced that before). At the end of the wake one sync of each noted log that is due covers
+all that the wake appended to it (group commit); a log at level ``interval`` that is not due yet gets a timer.
 
 What holds at level ``fsync``, besides the rules of ``core.replica``:
 
@@ -62,19 +62,18 @@ class LogSyncs:
         if _unsynced_count(partition):
             self.sync(partition)
 
-    def sync(self, partition: HostedPartition) -> bool:
-        """Sync a log and let go what waited for that. False when its disk failed: the replica is offline then, or the node about to stop."""
+    def sync(self, partition: HostedPartition) -> None:
+        """Sync a log and let go what waited for that. When its disk fails, the replica is offline afterwards, or the node about to stop."""
         try:
             partition.log.sync()
         except DiskFailure as failure:
             self._broker.disk_failed(failure)
-            return False
+            return
         _cancel_timer(partition)
         replica = partition.replica
         if isinstance(replica, LeaderReplica) and replica.counts_synced:
             replica.release_synced()
             self._broker.replicas.advance(partition, replica)
-        return True
 
     def before_fetch(self, partition: HostedPartition) -> None:
         """A follower is about to acknowledge, by its next fetch, all that its log holds.

@@ -181,7 +181,10 @@ def look(item: FetchItem, isolation: int, max_bytes: int, *, at_least_one: bool)
     if offset < upper:
         if max_bytes > 0:
             try:
-                result.records = log.read(offset, min(item.max_bytes, max_bytes), upper, at_least_one=at_least_one)
+                records = log.read(offset, min(item.max_bytes, max_bytes), upper, at_least_one=at_least_one)
+                if isolation == READ_COMMITTED and records:
+                    result.aborted = log.aborted_transactions(offset, upper)
+                result.records = records
             except CorruptRecords as problem:
                 result.error_code = problem.error_code
                 return result
@@ -190,8 +193,6 @@ def look(item: FetchItem, isolation: int, max_bytes: int, *, at_least_one: bool)
                 result.error_code = ErrorCode.KAFKA_STORAGE_ERROR
                 return result
         result.held_back = not result.records
-        if isolation == READ_COMMITTED and result.records:
-            result.aborted = log.aborted_transactions(offset, upper)
     return result
 
 

@@ -155,7 +155,7 @@ class Fetcher:
     def _request(self) -> FetchRequest | None:
         now = self._broker.mono_ms
         named = self._changed if self._session_epoch else self._followed
-        if not self._make_durable([followed for key in named if (followed := self._followed[key]).partition.durability is not None]):
+        if not self._make_durable([self._followed[key].partition for key in named]):
             return None
         topics: dict[bytes, FetchRequest.FetchTopic] = {}
         later: dict[tuple[bytes, int], None] = {}
@@ -203,14 +203,14 @@ class Fetcher:
             forgotten_topics_data=list(forgotten.values()),
         )
 
-    def _make_durable(self, acknowledging: list[Followed]) -> bool:
+    def _make_durable(self, acknowledging: list[HostedPartition]) -> bool:
         """Sync what the next fetch acknowledges, as far as its level asks for that. False when nothing more may be said: the node stops.
 
         A log whose sync fails is followed no more.
         """
         broker = self._broker
-        for followed in acknowledging:
-            broker.replicas.syncs.before_fetch(followed.partition)
+        for partition in acknowledging:
+            broker.replicas.syncs.before_fetch(partition)
             if broker.stop_requested is not None:
                 return False
         return True
@@ -254,10 +254,10 @@ class Fetcher:
             elif data.error_code == 0:
                 if data.records:
                     self._changed[key] = None
+                    if followed.partition.durability is not None:
+                        self._broker.replicas.syncs.note(followed.partition)  # what comes before a damaged batch is appended too
                 log_start = replica.log.log_start_offset
                 replica.append(data.records or b"", data.high_watermark, data.log_start_offset, self._broker.wall_ms)
-                if data.records and followed.partition.durability is not None:
-                    self._broker.replicas.syncs.note(followed.partition)
                 if replica.log.log_start_offset != log_start:
                     self._changed[key] = None  # the leader waits to hear of it
             elif data.error_code == ErrorCode.OFFSET_OUT_OF_RANGE:

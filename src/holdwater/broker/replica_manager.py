@@ -116,10 +116,10 @@ class ReplicaManager:
 
         Who may join is proposed as soon as it may; here those get another chance whose proposal was refused.
         """
+        lag_ms = 0 if self.broker.buggify("isr shrinks early") else self.lag_ms
         for partition in self.hosted():
             replica = partition.replica
             if isinstance(replica, LeaderReplica):
-                lag_ms = 0 if self.broker.buggify("isr shrinks early") else self.lag_ms
                 proposal = replica.propose_shrink(self.broker.mono_ms, lag_ms)
                 if proposal is not None:
                     self.isr.propose(partition, proposal)
@@ -179,8 +179,8 @@ class ReplicaManager:
             return
         try:
             if partition is None:
-                self.logs.settle(TopicPartition(topic, index), topic_id)
-                if self._lies_offline(TopicPartition(topic, index), state):
+                self._settle(TopicPartition(topic, index), topic_id)
+                if self.broker.stop_requested is not None or self._lies_offline(TopicPartition(topic, index), state):
                     return
                 partition = self._host(image, topic, topic_id, index)
             if partition.failure is not None and not self._fill_from_leader(partition, state):
@@ -191,6 +191,16 @@ class ReplicaManager:
                 self._follow(partition, state)
         except DiskFailure as failure:
             self.broker.disk_failed(failure)
+
+    def _settle(self, name: TopicPartition, topic_id: bytes | None) -> None:
+        """``LogStore.settle``, and once more without a directory that fails meanwhile."""
+        for _ in self.broker.config.log_dirs:
+            try:
+                self.logs.settle(name, topic_id)
+            except DiskFailure as failure:
+                self.broker.disk_failed(failure)
+            else:
+                return
 
     def _lies_offline(self, name: TopicPartition, state: PartitionState) -> bool:
         """Whether a replica that can't be found here lies, or may lie, in a log directory that is offline: no other is made in its place.
@@ -246,10 +256,13 @@ class ReplicaManager:
                 replica is None or state.leader_epoch > replica.leader_epoch,
                 f"{partition.topic_partition}: leader epoch {state.leader_epoch} after a later one",
             )
+            log = partition.log
+            if partition.is_fsync and log.synced_end_offset < log.log_end_offset:
+                log.sync()  # else the high watermark falls to what was known to be synced, and too small an ISR would keep it there
             high_watermark = self._take_role(partition)
             replica = LeaderReplica(
                 broker_id=self.node_id,
-                log=partition.log,
+                log=log,
                 leader_epoch=state.leader_epoch,
                 partition_epoch=state.partition_epoch,
                 replicas=state.replicas,
@@ -329,10 +342,10 @@ class ReplicaManager:
     def delete_strays(self, image: MetadataImage) -> None:
         """Remove logs whose topics were deleted, or moved away, while this broker was away."""
         for name in self.logs.rivals():
-            try:
-                self.logs.settle(name, None)
-            except DiskFailure as failure:
-                self.broker.disk_failed(failure)
+            topic = image.topic(name.topic)
+            state = None if topic is None else image.partition(topic.topic_id, name.partition)
+            topic_id = topic.topic_id if topic is not None and state is not None and self.node_id in state.replicas else None
+            self._settle(name, topic_id)
         for name, topic_id in self.logs.stored():
             state = image.partition(topic_id, name.partition)
             if state is None or self.node_id not in state.replicas:

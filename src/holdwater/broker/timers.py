@@ -37,6 +37,11 @@ class Timers:
             heapify(self._heap)
         return timer
 
+    @property
+    def pending_count(self) -> int:
+        """Timers that are set. Looks at all of them."""
+        return sum(timer.callback is not None for _, _, timer in self._heap)
+
     def next_due(self) -> int:
         """The earliest live deadline, or ``NEVER``."""
         heap = self._heap

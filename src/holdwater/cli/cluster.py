@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 
+from holdwater.cli.numbers import whole
 from holdwater.cluster.control import find, send, wait_until
 from holdwater.cluster.plan import ClusterError
 
@@ -19,7 +20,7 @@ _STOP_SECONDS = 30.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of ``holdwater cluster``."""
     parser.add_argument("action", choices=ACTIONS, help="what to do")
-    parser.add_argument("id", nargs="?", type=int, help="broker id")
+    parser.add_argument("id", nargs="?", type=whole, help="broker id")
     parser.add_argument("--data", metavar="DIR", help="the cluster's --data directory")
     parser.add_argument("--ready-file", metavar="FILE", help="the cluster's --ready-file")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print (default text)")

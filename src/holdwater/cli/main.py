@@ -6,11 +6,14 @@ is imported, so that ``holdwater up`` does not pay for the tools, nor they for t
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 EXIT_HELD, EXIT_BROKEN, EXIT_USAGE, EXIT_INVALID = 0, 1, 2, 3
+EXIT_INTERRUPTED = 130
+"""What a shell expects of a command that Ctrl-C has ended (128 + SIGINT). A command that says more of it has an exit code of its own."""
 
 
 class Command(NamedTuple):
@@ -32,8 +35,19 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code (0 held, 1 broken or findings, 2 usage, 3 invalid)."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run one command; returns its exit code (0 held, 1 broken or findings, 2 usage, 3 invalid or nobody reads on, 130 interrupted)."""
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        print(end="", flush=True)  # a reader that is gone must be noticed here, not when Python ends
+        return code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_INVALID
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_help(), end="")
         return EXIT_HELD if arguments else EXIT_USAGE

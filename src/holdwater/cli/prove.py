@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from holdwater.cli.numbers import natural, number, positive, seconds, whole
+
 _PRODUCER_ONLY = (
     "acks", "request.required.acks", "enable.idempotence", "linger.ms", "queue.buffering.", "batch.", "compression.", "message.timeout.ms",
     "delivery.timeout.ms", "retries", "message.send.max.retries", "request.timeout.ms", "sticky.partitioning", "partitioner", "transaction",
@@ -49,7 +51,7 @@ def _add_target(group: Any) -> None:
     group.add_argument("--kill-command", metavar="CMD", help="ends broker {id} without warning (SIGKILL)")
     group.add_argument("--stop-command", metavar="CMD", help="asks broker {id} to stop (SIGTERM)")
     group.add_argument("--pid-file-pattern", metavar="PATH", help="pid file of broker {id}, for signals instead of commands")
-    group.add_argument("--brokers", type=_positive, default=3, metavar="N", help="brokers of our own cluster (default %(default)s)")
+    group.add_argument("--brokers", type=positive, default=3, metavar="N", help="brokers of our own cluster (default %(default)s)")
     group.add_argument(
         "-c", "--config", action="append", default=[], metavar="KEY=VALUE", help="broker setting of our own cluster; repeatable"
     )
@@ -57,7 +59,7 @@ def _add_target(group: Any) -> None:
 
 def _add_scenario(group: Any) -> None:
     group.add_argument(
-        "--kills", type=_positive, default=1, metavar="N", help="rounds; the next begins when every ISR is full (default %(default)s)"
+        "--kills", type=positive, default=1, metavar="N", help="rounds; the next begins when every ISR is full (default %(default)s)"
     )
     group.add_argument(
         "--kill",
@@ -66,36 +68,36 @@ def _add_scenario(group: Any) -> None:
         help="whom: a partition leader, any broker, the active controller (default %(default)s)",
     )
     group.add_argument(
-        "--min-controller-kills", type=_natural, default=0, metavar="N", help="of the rounds, at least so many hit the active controller"
+        "--min-controller-kills", type=natural, default=0, metavar="N", help="of the rounds, at least so many hit the active controller"
     )
     group.add_argument(
-        "--steady", type=_seconds, default=5.0, metavar="S", help="seconds of load before the first kill (default %(default)g)"
+        "--steady", type=seconds, default=5.0, metavar="S", help="seconds of load before the first kill (default %(default)g)"
     )
     group.add_argument(
-        "--down", type=_seconds, default=2.0, metavar="S", help="seconds that a broker stays down after writes go on (default %(default)g)"
+        "--down", type=seconds, default=2.0, metavar="S", help="seconds that a broker stays down after writes go on (default %(default)g)"
     )
     group.add_argument(
-        "--after", type=_seconds, default=3.0, metavar="S", help="seconds of load after the last round (default %(default)g)"
+        "--after", type=seconds, default=3.0, metavar="S", help="seconds of load after the last round (default %(default)g)"
     )
     group.add_argument(
-        "--limit", type=_seconds, default=120.0, metavar="S", help="longest wait for any one condition (default %(default)g)"
+        "--limit", type=seconds, default=120.0, metavar="S", help="longest wait for any one condition (default %(default)g)"
     )
     group.add_argument(
         "--rate", type=_rate, default=2000.0, metavar="N", help="records per second of all writers together (default %(default)g)"
     )
     group.add_argument(
-        "--value-size", type=_positive, default=128, metavar="BYTES", help="of one record, at least 32 (default %(default)s)"
+        "--value-size", type=positive, default=128, metavar="BYTES", help="of one record, at least 32 (default %(default)s)"
     )
-    group.add_argument("--writers", type=_positive, default=1, metavar="N", help="producers (default %(default)s)")
-    group.add_argument("--keys", type=_positive, default=24, metavar="N", help="keys of each writer (default %(default)s)")
-    group.add_argument("--partitions", type=_positive, default=6, metavar="N", help="of the run's topic (default %(default)s)")
-    group.add_argument("--replication-factor", type=_positive, default=3, metavar="N", help="of the run's topic (default %(default)s)")
+    group.add_argument("--writers", type=positive, default=1, metavar="N", help="producers (default %(default)s)")
+    group.add_argument("--keys", type=positive, default=24, metavar="N", help="keys of each writer (default %(default)s)")
+    group.add_argument("--partitions", type=positive, default=6, metavar="N", help="of the run's topic (default %(default)s)")
+    group.add_argument("--replication-factor", type=positive, default=3, metavar="N", help="of the run's topic (default %(default)s)")
     group.add_argument("--topic", default="", metavar="NAME", help="a topic that does not exist yet (default: a name of the run's own)")
     group.add_argument("--topic-config", action="append", default=[], metavar="KEY=VALUE", help="setting of the run's topic; repeatable")
     group.add_argument(
         "-X", dest="client", action="append", default=[], metavar="KEY=VALUE", help="librdkafka setting of the clients; repeatable"
     )
-    group.add_argument("--seed", type=int, metavar="N", help="fixes keys, values and random choices (default: drawn, and printed)")
+    group.add_argument("--seed", type=whole, metavar="N", help="fixes keys, values and random choices (default: drawn, and printed)")
 
 
 def _add_output(group: Any) -> None:
@@ -106,29 +108,8 @@ def _add_output(group: Any) -> None:
     group.add_argument("--junit", type=Path, metavar="FILE", help="write the verdict as JUnit XML too")
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
-
-
-def _natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError("must be a number of seconds, 0 or more")
-    return value
-
-
 def _rate(text: str) -> float:
-    value = float(text)
+    value = number(text)
     if not 0 < value <= 50_000:
         raise argparse.ArgumentTypeError("must be above 0 and at most 50,000: beyond that the workload measures itself")
     return value
@@ -223,6 +204,7 @@ def _build(name: str, arguments: argparse.Namespace, catalogue: Any) -> Any:
     from difflib import get_close_matches
 
     from holdwater.prove.errors import UsageError
+    from holdwater.prove.history.payload import MIN_VALUE_BYTES
     from holdwater.prove.scenarios.options import Options
 
     if name not in catalogue:
@@ -235,6 +217,15 @@ def _build(name: str, arguments: argparse.Namespace, catalogue: Any) -> Any:
     if arguments.keys < arguments.partitions:
         raise UsageError(
             f"{arguments.keys} keys leave some of {arguments.partitions} partitions without any", "raise --keys to at least --partitions"
+        )
+    if arguments.value_size < MIN_VALUE_BYTES:
+        raise UsageError(
+            f"--value-size {arguments.value_size} has no room for what a record says of itself", f"it takes {MIN_VALUE_BYTES} or more"
+        )
+    if not arguments.bootstrap_server and arguments.replication_factor > arguments.brokers:
+        raise UsageError(
+            f"a topic of replication factor {arguments.replication_factor} needs {arguments.replication_factor} brokers, not {arguments.brokers}",
+            "raise --brokers, or lower --replication-factor",
         )
     producer, consumer = _client_settings(arguments.client)
     options = Options(
@@ -357,7 +348,7 @@ def _target(arguments: argparse.Namespace, commands: Any, evidence: Any, progres
         return CommandTarget(arguments.bootstrap_server, commands, log_folder=evidence.logs)
     from holdwater.prove.targets.own import OwnCluster
 
-    progress.phase(f"starting {arguments.brokers} brokers")
+    progress.phase(f"starting {arguments.brokers} broker{'s' if arguments.brokers > 1 else ''}")
     start = time.monotonic()
     target = OwnCluster(arguments.brokers, arguments.config, log=evidence.logs / "up.log")
     try:

@@ -8,6 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from holdwater.cli.numbers import whole
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Kafka's flags."""
@@ -18,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group-remote-assignor", metavar="NAME", help="the broker's assignor; for group protocol consumer only")
     parser.add_argument("--group-id", required=True, metavar="ID", help="the consumer group (without effect where brokers serve no groups)")
     parser.add_argument("--group-instance-id", metavar="ID", help="makes it a static member of the group")
-    parser.add_argument("--max-messages", type=int, default=-1, help="how many; -1 goes on until it is stopped (default %(default)s)")
-    parser.add_argument("--session-timeout", type=int, metavar="MS", help="session timeout; for group protocol classic only")
+    parser.add_argument("--max-messages", type=whole, default=-1, help="how many; -1 goes on until it is stopped (default %(default)s)")
+    parser.add_argument("--session-timeout", type=whole, metavar="MS", help="session timeout; for group protocol classic only")
     parser.add_argument("--verbose", action="store_true", help="print each record")
     parser.add_argument("--enable-autocommit", action="store_true", help="let the client commit by itself instead of after each poll")
     parser.add_argument(
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Returns 0, 2 for wrong usage, or 128 + the signal that ended it."""
+    """Returns 0, 2 for wrong usage, or 128 + the signal that ended it. Raises ``BrokenPipeError`` when nobody reads the lines any more."""
     from holdwater.prove.errors import UsageError
     from holdwater.prove.verifiable.consumer import ConsumerOptions, VerifiableConsumer
     from holdwater.prove.verifiable.lines import Lines, Stop, read_properties

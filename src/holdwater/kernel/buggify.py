@@ -12,7 +12,7 @@ Buggify = Callable[[str], bool]
 POINTS: dict[str, str] = {
     "fetch session lost": "a fetch session is forgotten, as when the cache is full",
     "fetch of one batch": "a fetch is answered with one batch, however much it asked for",
-    "produce times out": "a produce that waits for followers is answered REQUEST_TIMED_OUT after a millisecond",
+    "produce times out": "a produce that waits for followers or for the disk is answered REQUEST_TIMED_OUT after a millisecond",
     "follower rests": "a follower waits before it fetches again",
     "isr change waits": "a change of the in-sync replicas waits before it goes to the controller",
     "isr shrinks early": "a follower that has not fetched everything this moment leaves the in-sync replicas",
@@ -20,7 +20,7 @@ POINTS: dict[str, str] = {
     "metadata snapshot now": "a snapshot of the metadata is taken after any commit",
     "metadata in one batch": "the metadata log is read one batch at a time",
     "controller resigns": "the active controller gives up leading the metadata quorum",
-    "checkpoint skipped": "high watermarks and recovery points are not stored this time",
+    "checkpoint skipped": "high watermarks, recovery points or log start offsets are not stored this time",
 }
 """Every point, and what happens at it."""
 

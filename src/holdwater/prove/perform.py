@@ -96,7 +96,8 @@ def _write_run(request: Request, session: Session) -> None:
         producer=without_secrets(work.producer),
         consumer=without_secrets(work.consumer),
     )
-    name = f"{len(session.nodes)} brokers of {'holdwater' if kind == 'holdwater' else 'a Kafka cluster'} at {request.target.bootstrap()}"
+    count = f"{len(session.nodes)} broker{'s' if len(session.nodes) > 1 else ''}"
+    name = f"{count} of {'holdwater' if kind == 'holdwater' else 'a Kafka cluster'} at {request.target.bootstrap()}"
     session.evidence.write_run(
         {
             "argv": request.argv,

@@ -235,13 +235,10 @@ class Run:
         session = self._session
         session.wait(TICK_S)
         session.check()
-        self._progress.figures(
-            session.seconds(),
-            session.producer.status.get("sent", 0),
-            sum(session.acknowledged()),
-            session.consumer.status.get("read", 0),
-            session.picture(),
-        )
+        sent = session.producer.status.get("sent", 0)
+        # The two clients tell their figures at different times: what was read is never shown as more than was sent.
+        read = min(session.consumer.status.get("read", 0), sent)
+        self._progress.figures(session.seconds(), sent, sum(session.acknowledged()), read, session.picture())
 
     def _world(self, since_ns: int) -> World:
         session = self._session

@@ -39,13 +39,15 @@ class Settings:
     wall_offset_ms_max: int = 500
     wake_delay_us: int = 300
     """How late a process may be woken for a deadline."""
+    gather_us: int = 0
+    """How long a wake may take in events, see ``SimNode``."""
     log_dir_count: int = 1
     """Log directories of each node; the metadata log lies in the first."""
 
     def drawn(self) -> dict[str, str]:
         """What is not the default, by name."""
         defaults = Settings()
-        own = {name: getattr(self, name) for name in ("brokers", "delay_us", "log_dir_count", "drift_ppm_max")}
+        own = {name: getattr(self, name) for name in ("brokers", "delay_us", "log_dir_count", "drift_ppm_max", "gather_us")}
         return {**self.broker, **{name: str(value) for name, value in own.items() if value != getattr(defaults, name)}}
 
     @property
@@ -86,6 +88,7 @@ class SimCluster:
             format_node(node.disk, config, meta, voters, WALL_START_MS + offset)
             self._format_directories(node, config.log_dirs[1:])
             node.on_event = self.watch.after_event
+            node.gather_us = settings.gather_us
             self.nodes[node_id] = node
 
     def _format_directories(self, node: SimNode, paths: list[str]) -> None:

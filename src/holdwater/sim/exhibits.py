@@ -132,7 +132,7 @@ _IN_SYNC_REPLICAS = (
     ),
     PlantedBug(
         "stale-isr-accepted",
-        "the controller takes an ISR that was proposed on an older partition epoch",
+        "the controller takes an ISR that was proposed on an older partition epoch, whoever is in it",
         ("R4", "R6", "R11", "M6", "M9"),
         (
             Change(
@@ -140,6 +140,12 @@ _IN_SYNC_REPLICAS = (
                 "PartitionControl._check_proposal",
                 "if proposal.partition_epoch < partition.partition_epoch:",
                 "if False:",
+            ),
+            Change(
+                "core.metadata.partitions",
+                "PartitionControl._check_proposal",
+                "if all(self._may_join(partition, *member) for member in isr) else",
+                "if True else",
             ),
         ),
     ),
@@ -246,7 +252,7 @@ _TRUNCATION = (
     ),
     PlantedBug(
         "cut-where-the-leader-ends",
-        "a follower that does not know the leader's epoch cuts where the leader ends it, not where its own ends (before KIP-279)",
+        "a follower cuts where the leader's epoch ends, not where its own of that number does (before KIP-279)",
         ("R1", "R2", "R4", "liveness", "crash"),
         (
             Change(
@@ -254,6 +260,12 @@ _TRUNCATION = (
                 "FollowerReplica.truncate_after_divergence",
                 "target = own.end_offset\n",
                 "target = max(end_offset, own.end_offset)\n",
+            ),
+            Change(
+                "core.replica.follower",
+                "FollowerReplica.truncate_after_divergence",
+                "target = min(end_offset, own.end_offset)",
+                "target = end_offset",
             ),
         ),
     ),
@@ -348,12 +360,13 @@ _QUORUM = (
     ),
     PlantedBug(
         "leader-counts-unsynced-metadata",
-        "the quorum leader counts its own records before they are synced",
+        "the quorum leader counts its own records and does not sync them",
         ("M4",),
         (
             Change(
                 "core.quorum.leading", "Leading._advance", "ends.append(member.log.synced_end_offset)", "ends.append(member.log.end_offset)"
             ),
+            Change("core.quorum.leading", "Leading.sync", "member.log.log.sync()", "pass"),
         ),
     ),
     PlantedBug(
@@ -381,7 +394,7 @@ _DURABILITY = (
     PlantedBug(
         "acknowledged-before-fsync",
         "at level fsync the leader counts what it has not synced",
-        ("R4",),
+        ("R6", "R4"),
         (
             Change(
                 _LEADER,
@@ -394,7 +407,7 @@ _DURABILITY = (
     PlantedBug(
         "follower-acknowledges-before-fsync",
         "at level fsync a follower fetches on before it has synced",
-        ("R4",),
+        ("R6", "R4"),
         (
             Change(
                 "broker.durability",
@@ -417,19 +430,6 @@ _TOPICS = (
                 "ReplicaManager._delete",
                 "self.logs.delete(partition.topic_partition)",
                 "pass",
-            ),
-        ),
-    ),
-    PlantedBug(
-        "storm-of-fetches",
-        "a follower that is refused asks again at once",
-        ("liveness",),
-        (
-            Change(
-                "broker.fetcher",
-                "Fetcher._take",
-                "followed.paused_until_ms = self._broker.mono_ms + min(self._backoff_ms, 100)",
-                "followed.paused_until_ms = 0",
             ),
         ),
     ),

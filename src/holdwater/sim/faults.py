@@ -4,9 +4,9 @@ Each seed first draws which kinds of fault are on at all (swarm testing, Groce e
 what it is at that moment: the leader of partition 0, the active controller. One that makes no sense when it comes (a kill of what is off)
 changes nothing and is tried again for a few seconds.
 
-What is lost stays recoverable, so that a run that fails shows a bug: what was acknowledged is lost by one machine, while every ISR is full, and
-nothing else happens until every ISR is full again. Where acknowledgements are durable (level fsync), power losses and failed syncs lose
-nothing that was acknowledged, and come at any time.
+What is lost stays recoverable, so that a run that fails shows a bug: what was acknowledged is lost by one machine, while every ISR is full,
+and until every ISR is full again nothing happens that ends a process or takes something from a disk. Where acknowledgements are durable (level
+fsync), power losses and failed syncs lose nothing that was acknowledged, and come at any time.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,9 @@ KINDS = tuple(STRIKES)
 ONLY_DURABLE = ("power loss of all",)
 """Kinds that lose what was acknowledged unless acknowledgements are durable."""
 SURE = ("kill", "stop", "pause", "netsplit", "one-way netsplit", "break all connections", "slow network")
-"""Kinds that act whenever they come, nearly. Each seed has one of them on at least."""
+"""Kinds that act whenever they come, nearly. Each seed has one or two of them on."""
+HARMLESS = (*network.STRIKES, *clock.STRIKES, "pause", "late timers", "disk stall", "slow sync")
+"""Kinds that end no process and take nothing from a disk: they may come while a node is without what it had acknowledged."""
 _SHARES = (0.1, 0.2, 0.35)
 
 
@@ -58,7 +60,7 @@ def draw_schedule(rng: Rng, *, nodes: int, length_ms: int, mean_gap_ms: int, dur
     """The faults of one seed. ``durable``: the cluster's settings say that acknowledgements survive any power loss."""
     share = _SHARES[rng.below(len(_SHARES))]
     drawn = [kind for kind in KINDS if rng.chance(share)]
-    kinds = [SURE[rng.below(len(SURE))], *(kind for kind in drawn if durable or kind not in ONLY_DURABLE)]
+    kinds = [SURE[rng.below(len(SURE))], SURE[rng.below(len(SURE))], *(kind for kind in drawn if durable or kind not in ONLY_DURABLE)]
     quick = rng.chance(0.5)
     schedule: list[Fault] = []
     at_ms = rng.uniform_ms(0, mean_gap_ms)
@@ -113,7 +115,10 @@ class Faults:
         if self._over:
             return
         node = self._find(fault.victim)
-        struck = not self._recovers() and node is not None and self._struck(fault, node)
+        if node is not None and attempt > _TRIES_MAX // 2:
+            node = self.other(fault, node)  # the first choice may be down or paused for long
+        may_strike = fault.kind in HARMLESS or not self._recovers()
+        struck = may_strike and node is not None and self._struck(fault, node)
         if not struck and attempt < _TRIES_MAX:
             self.later(_TRY_AGAIN_MS, lambda: self._strike(fault, attempt + 1))
 
@@ -212,6 +217,7 @@ class Faults:
     def _recovers(self) -> bool:
         """Whether a node has lost what it had acknowledged, and the cluster is not whole since."""
         if self._dark is not None and self._is_full():
+            self.cluster.watch.pardon(self._dark)
             self._dark = None
         return self._dark is not None
 

@@ -25,6 +25,7 @@ from holdwater.sim.disk import Crashed, SimDisk
 from holdwater.sim.network import End, Network
 from holdwater.sim.node_connections import Accepted, Link
 from holdwater.sim.trace import Trace
+from holdwater.storage.names import CLEAN_SHUTDOWN_FILE
 
 _BYTES_PER_US = 500
 """What recovery reads in a microsecond."""
@@ -84,6 +85,9 @@ class SimNode:
         self._held = False
         """Whether events wait: it is paused, or stands still."""
         self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self.gather_us = 0
+        """How long a wake may take in events before it is settled; 0: each is a wake of its own."""
+        self._settles_soon = False
         self._accepted: dict[int, End] = {}
         self._links: dict[int, End] = {}
         self._next_id = 0
@@ -96,7 +100,7 @@ class SimNode:
     def start(self) -> None:
         """Begin a process: recovery first, a slice at a time, then the broker."""
         self.incarnation += 1
-        self.started_after_clean_stop, self._stopped_cleanly = self._stopped_cleanly, False
+        self.started_after_clean_stop = self._stopped_cleanly and self._has_clean_marks()
         self.state = "LOADING"
         self._trace.line(self.machine, "process starts")
         self._network.power_on(self.machine)
@@ -106,7 +110,12 @@ class SimNode:
         except (Crashed, DiskFailure) as problem:
             self._end_in_disk(problem)
             return
+        self._stopped_cleanly = False
         self._scheduler.at(now + _SLICE_US + self._take_stall(), self._load, self.incarnation, self.opened.load())
+
+    def _has_clean_marks(self) -> bool:
+        """Whether the marks of a clean stop are all there still: a process that ended while it opened the directories may have taken some."""
+        return all(self.disk.exists(f"{directory}/{CLEAN_SHUTDOWN_FILE}") for directory in self.config.log_dirs)
 
     def _load(self, incarnation: int, slices: Iterator[int]) -> None:
         if incarnation != self.incarnation or self.state != "LOADING":
@@ -190,6 +199,7 @@ class SimNode:
         self.stopping = False
         self._stands_still = False
         self._held = False
+        self._settles_soon = False
         self._wake_us = NEVER
         self._armed_ms = NEVER
         self._inbox.clear()
@@ -274,7 +284,7 @@ class SimNode:
     # --- events
 
     def _enter(self, event: Callable[..., None], *arguments: Any) -> None:
-        """Give one event to the broker and settle what it leaves behind."""
+        """Give one event to the broker. What it leaves behind is settled at once, or with that of the events that come soon after."""
         if self._held:
             self._inbox.append((event, arguments))
             return
@@ -285,6 +295,35 @@ class SimNode:
         broker.clocks(self.clock.mono_ms(now), self.clock.wall_ms(now))
         try:
             event(*arguments)
+        except (Crashed, DiskFailure) as problem:
+            self._end_in_disk(problem)
+            return
+        if self.broker is not broker:
+            return
+        if not self.gather_us:
+            self._settle(broker)
+            return
+        if broker.stop_requested is None:
+            self.on_event(self)
+        if not self._settles_soon:
+            self._settles_soon = True
+            self._scheduler.after(1 + self._rng.below(self.gather_us), self._settle_soon, self.incarnation)
+
+    def _settle_soon(self, incarnation: int) -> None:
+        """End of a wake that took in several events, as that of a real node may."""
+        broker = self.broker
+        if incarnation != self.incarnation or broker is None:
+            return
+        self._settles_soon = False
+        if self._held:
+            self._inbox.append((_nothing, ()))
+        else:
+            self._settle(broker)
+
+    def _settle(self, broker: Broker) -> None:
+        """End of a wake: parked fetches, syncs, due deadlines, then the timer for what comes next."""
+        now = self._scheduler.now_us
+        try:
             broker.flush()
             due_ms = broker.next_deadline()
             if due_ms <= broker.mono_ms and self.broker is broker:
@@ -296,10 +335,10 @@ class SimNode:
             return
         if self.broker is not broker:
             return
-        self.on_event(self)
-        if broker.stop_requested is not None:
+        if broker.stop_requested is not None:  # what it has in memory is void: an operation may have ended half way
             self._end_for_disk(broker.stop_requested, NodeStopped(f"{self.machine}: {broker.stop_requested}"))
             return
+        self.on_event(self)
         if self.disk.stall_us:
             self._stand_still()
         self._arm(now, due_ms)

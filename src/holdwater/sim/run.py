@@ -16,6 +16,8 @@ from holdwater.sim.workload import TOPIC, Workload, draw_workload
 HELD, SAFETY, LIVENESS, CRASH = "held", "safety", "liveness", "crash"
 START_WITHIN_MS = 10_000
 PEACE_WITHIN_MS = 90_000
+TIMERS_MAX = 100
+"""Timers of one broker when all is quiet: a dozen or two are usual."""
 _BUGGIFY_CHANCES = (0.01, 0.03, 0.1)
 
 
@@ -116,7 +118,22 @@ class Seed:
         cluster.run(self.plan.fault_ms)
         self.faults.end()
         self.is_peace = True
-        return self.workload.finish(PEACE_WITHIN_MS)
+        healed_ms = cluster.now_ms
+        session_ms = cluster.nodes[1].config.int("broker.session.timeout.ms")
+        cluster.until("every partition is led (L1)", self._is_led, 2 * session_ms)
+        self.workload.finish(PEACE_WITHIN_MS)
+        self._look_for_leaks()
+        return cluster.now_ms - healed_ms
+
+    def _is_led(self) -> bool:
+        return all(state.has_leader for _, _, state in self.cluster.watch.newest.partitions())
+
+    def _look_for_leaks(self) -> None:
+        """L7: when nothing happens any more, no broker has many timers."""
+        for node in self.cluster.nodes.values():
+            pending_count = node.broker.timers.pending_count if node.broker is not None else 0
+            if pending_count > TIMERS_MAX:
+                raise LivenessViolation(f"{node} has {pending_count} timers when all is quiet (L7)")
 
     def counters(self) -> dict[str, int]:
         """Everything that was met."""

@@ -18,6 +18,7 @@ def draw_settings(rng: Rng) -> Settings:
         rare_delay_us=200_000 if slow else 20_000,
         wake_delay_us=rng.below(5_000),
         drift_ppm_max=(100, 10_000, 50_000)[rng.below(3)],
+        gather_us=0 if rng.chance(0.5) else rng.uniform_ms(10, 500),
         log_dir_count=1 if rng.chance(0.7) else rng.uniform_ms(2, 3),
     )
 

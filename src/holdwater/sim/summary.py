@@ -95,8 +95,9 @@ class Summary:
         return self.is_standard and self.seed_count >= JUDGED_FROM_SEEDS
 
     def unmet(self) -> list[Unmet]:
-        """The floors above what was met so far."""
-        return unmet(self.counters, self._floors)
+        """The floors above what was met so far. They rise with the number of seeds, half as fast."""
+        factor = max(1, self.seed_count // (2 * JUDGED_FROM_SEEDS))
+        return unmet(self.counters, {name: floor * factor for name, floor in self._floors.items()})
 
     def verdict(self, *, interrupted: bool) -> str:
         """``broken`` when a seed failed or a floor that counts was not met, ``invalid`` when nothing, or not all, was judged."""

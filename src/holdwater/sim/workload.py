@@ -92,7 +92,7 @@ class Workload:
             most = {TOPIC: plan.partitions_max, CHURN: plan.churn_partitions + 1}
             found += [Growth(cluster, rng.fork(), history, every_us, topic, most[topic]) for topic in self._topics()]
         if plan.configures:
-            found.append(Reconfiguration(cluster, rng.fork(), history, every_us, self._topics(), self.replication))
+            found.append(Reconfiguration(cluster, rng.fork(), history, every_us, self._topics()))
         if plan.trims:
             found.append(Trimming(cluster, rng.fork(), history, every_us, TOPIC, self._deletable_below))
         if plan.extra_topics:
@@ -124,9 +124,16 @@ class Workload:
             partitions, texts = (self.plan.churn_partitions, {}) if topic == CHURN else (self.plan.partitions, self.plan.texts)
             self._admin.create(topic, partitions, self.replication, lambda _, topic=topic: self._missing.pop(topic), texts)
         self.cluster.until("the topics are there and led", self._are_led, limit_ms)
-        self._admin.stop()
+        self._set_min_insync_replicas(str(self.plan.min_insync_replicas), limit_ms)
         for client in (*self.producers, *self.consumers, *self.late, *self.activities):
             client.start()
+
+    def _set_min_insync_replicas(self, text: str | None, limit_ms: int) -> None:
+        """See ``WorkloadPlan.min_insync_replicas``."""
+        done: list[bool] = []
+        if self.plan.min_insync_replicas:
+            self._admin.alter(TOPIC, "min.insync.replicas", text, lambda: done.append(True))
+            self.cluster.until("min.insync.replicas is changed (L2)", lambda: bool(done), limit_ms)
 
     def _are_led(self) -> bool:
         found = [self.cluster.watch.newest.topic(topic) for topic in self._topics()]
@@ -154,7 +161,9 @@ class Workload:
         cluster.until("every broker is back, every ISR full, replicas equal (L1, L3)", self._is_whole, limit_ms)
         cluster.until("everything is read (L5)", lambda: self._all_read() and self._is_whole(), limit_ms)
         took_ms = cluster.now_ms - begin_ms
-        for client in (*self.producers, *self.consumers, *self.late, *self.activities):
+        self._set_min_insync_replicas(None, limit_ms)
+        cluster.until("the cluster is whole with another min.insync.replicas (L3)", self._is_whole, limit_ms)
+        for client in (self._admin, *self.producers, *self.consumers, *self.late, *self.activities):
             client.stop()
         self._judge()
         return took_ms

@@ -129,27 +129,24 @@ class LogDirectories:
         for directory in self.directories:
             for partition in list(directory.found):
                 if partition != METADATA_PARTITION and partition not in self.rivals and directory.failure is None:
-                    yield from self._load_one(directory, partition, config_of(partition), wall_ms, slice_bytes)
+                    try:
+                        yield from self._load_one(directory, partition, config_of(partition), wall_ms, slice_bytes)
+                    except DiskFailure as failure:
+                        self.fail(directory.path, failure)
 
     def _load_one(
         self, directory: LogDirectory, partition: TopicPartition, config: LogConfig, wall_ms: int, slice_bytes: int
     ) -> Generator[int, None, None]:
-        path = directory.path_of(partition)
-        checkpoints = directory.checkpoints_of(partition)
-        try:
-            self.topic_ids[partition] = directory.read_topic_id(partition)
-            log = yield from load_log(
-                self._disk,
-                path,
-                config,
-                clean=directory.is_clean,
-                checkpoints=checkpoints,
-                wall_ms=wall_ms,
-                slice_bytes=slice_bytes,
-            )
-        except DiskFailure as failure:
-            self.fail(directory.path, failure)
-            return
+        self.topic_ids[partition] = directory.read_topic_id(partition)
+        log = yield from load_log(
+            self._disk,
+            directory.path_of(partition),
+            config,
+            clean=directory.is_clean,
+            checkpoints=directory.checkpoints_of(partition),
+            wall_ms=wall_ms,
+            slice_bytes=slice_bytes,
+        )
         if not directory.is_clean and self.topic_ids[partition] is not None:
             log.sync_with(directory.topic_id_file(partition))  # it may never have been synced
         self._adopt(directory, partition, log)
@@ -157,19 +154,25 @@ class LogDirectories:
     def settle(self, partition: TopicPartition, topic_id: bytes | None, wall_ms: int, uuid: bytes) -> None:
         """Of the logs of one name keep that of the topic that there is, which is read now, and delete the others. ``None``: there is none.
 
-        One whose topic id a power loss has taken is kept when no other fits. ``uuid`` makes the deleted names unique. Raises ``DiskFailure``.
+        One whose topic id a power loss has taken is kept when no other fits. ``uuid`` makes the deleted names unique. Raises ``DiskFailure``;
+        the partition then has its home already, if that could be told, and another call, without the directory that failed, does the rest.
         """
-        rivals = [directory for directory in self.rivals.pop(partition, []) if directory.failure is None]
+        rivals = [one for one in self.rivals.get(partition, []) if one.failure is None and partition in one.found]
         ids = [directory.read_topic_id(partition) for directory in rivals]
         wanted = [] if topic_id is None else [topic_id, None]
         kept = next((directory for each in wanted for directory, found in zip(rivals, ids, strict=True) if found == each), None)
-        for directory in rivals:
-            if directory is not kept:
-                directory.delete(partition, uuid)
-        if kept is not None:
+        home = self._home.get(partition)  # from an earlier call that did not come to its end
+        if home in rivals and home is not kept:
+            self.delete(partition, uuid)
+            rivals.remove(home)
+        if kept is not None and partition not in self._home:
             self._home[partition] = kept
             for _ in self._load_one(kept, partition, LogConfig(), wall_ms, SLICE_BYTES):
                 pass
+        for directory in rivals:
+            if directory is not kept:
+                directory.delete(partition, uuid)
+        self.rivals.pop(partition, None)
 
     def _adopt(self, directory: LogDirectory, partition: TopicPartition, log: PartitionLog) -> None:
         self._attach(directory, partition, log)
@@ -268,16 +271,6 @@ class LogDirectories:
             raise LookupError(f"{which} is online")
         return min(candidates, key=lambda one: len(one.found))
 
-    def check_topic_id(self, partition: TopicPartition, topic_id: bytes) -> None:
-        """Raise ``DirectoryRefused`` when the partition's directory belongs to another topic of the same name."""
-        stored = self.topic_ids.get(partition)
-        if stored is not None and stored != topic_id:
-            path = self._home[partition].path_of(partition)
-            raise DirectoryRefused(
-                f"{path} holds topic id {uuid_to_text(stored)}, the cluster says {uuid_to_text(topic_id)} for {partition.topic}: the topic was "
-                "deleted and made again meanwhile; delete the directory, or move it away if its records matter"
-            )
-
     def set_topic_id(self, partition: TopicPartition, topic_id: bytes) -> None:
         """Write the topic id of a partition whose file was lost with an unsynced creation."""
         directory = self._home[partition]
@@ -335,7 +328,7 @@ class LogDirectories:
             directory.write_recovery_points()
 
     def checkpoint_log_starts(self) -> None:
-        """Store the log start offsets; before DeleteRecords is answered, since a log start never falls (R14)."""
+        """Store the log start offsets. Nobody waits for it: one that was not stored yet is lower again after a crash, as in Kafka."""
         for directory in self.online():
             directory.write_log_starts()
 

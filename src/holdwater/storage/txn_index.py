@@ -92,5 +92,5 @@ class TxnIndex:
 
     def _load(self) -> None:
         if not self._loaded:
-            self._loaded = True
             self._entries = [AbortedRange(*fields) for version, *fields in _ENTRY.iter_unpack(self._file.load()) if version >= 0]
+            self._loaded = True

@@ -11,7 +11,8 @@ from holdwater.broker.broker import Broker
 from holdwater.broker.connection import Call, Connection
 from holdwater.broker.handlers import fetch, produce
 from holdwater.broker.partitions import HostedPartition
-from holdwater.core.replica import LeaderReplica
+from holdwater.core.metadata.changes import ImageChanges, PartitionChange
+from holdwater.core.replica import FollowerReplica, LeaderReplica
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.rng import Rng
 from holdwater.sim.cluster import Settings, SimCluster
@@ -117,15 +118,35 @@ class World:
             self.broker.flush()
 
     def answers(self) -> list[tuple[int, int]]:
-        """Error and base offset of every answer so far; ``written`` may hold several behind each other."""
-        found: list[tuple[int, int]] = []
-        for data in self.written:
-            while data:
-                length = int.from_bytes(data[:4], "big") + 4
-                one = decode(ProduceResponse, VERSION, data[:length], 9).responses[0].partition_responses[0]
-                found.append((one.error_code, one.base_offset))
-                data = data[length:]
-        return found
+        """Error and base offset of the first partition of every answer so far."""
+        return [(answer[0].error_code, answer[0].base_offset) for answer in decoded(self.written)]
+
+
+def decoded(written: list[bytes]) -> list[list[ProduceResponse.PartitionProduceResponse]]:
+    """Every partition of every answer; ``written`` may hold several behind each other."""
+    found: list[list[ProduceResponse.PartitionProduceResponse]] = []
+    for data in written:
+        while data:
+            length = int.from_bytes(data[:4], "big") + 4
+            found.append(decode(ProduceResponse, VERSION, data[:length], 9).responses[0].partition_responses)
+            data = data[length:]
+    return found
+
+
+def follow_and_lead_again(world: World) -> None:
+    """Another broker leads for a moment and commits what is here; then this one does, alone in the ISR of two replicas."""
+    image, partition = world.broker.image, world.partition
+    old = image.partition(partition.topic_id, 0)
+    assert old is not None
+    epoch = old.leader_epoch
+    replicas = old._replace(replicas=(1, 2), directories=(*old.directories, bytes(16)))
+    change = PartitionChange(TOPIC, partition.topic_id, 0, old, replicas._replace(leader=2, leader_epoch=epoch + 1, isr=(1, 2)))
+    world.broker.replicas.react(image, ImageChanges(partitions=[change]))
+    follower = partition.replica
+    assert isinstance(follower, FollowerReplica)
+    follower.append(b"", partition.log.log_end_offset, 0, world.broker.wall_ms)
+    change = change._replace(new=replicas._replace(leader=1, leader_epoch=epoch + 2, isr=(1,), partition_epoch=old.partition_epoch + 2))
+    world.broker.replicas.react(image, ImageChanges(partitions=[change]))
 
 
 class TestFsync:
@@ -213,6 +234,34 @@ class TestFsync:
         assert world.partition.replica is None
         world.produce(acks)
         assert world.answers()[-1] == (ErrorCode.KAFKA_STORAGE_ERROR, -1)
+
+    @pytest.mark.parametrize("acks", [1, -1])
+    def test_a_write_is_told_at_once_when_another_of_its_request_takes_their_directory_offline(self, acks: int) -> None:
+        world = World(FSYNC, log_dir_count=2, partitions=4)
+        manager, shared = world.broker.replicas, world.node.config.log_dirs[1]
+        here = [each for each in manager.hosted() if manager.logs.directory_path(each.topic_partition) == shared]
+        first, second = (each.topic_partition.partition for each in here[:2])
+        world.node.disk.on_operation = lambda operation: (
+            Fault.IO_ERROR if operation.name == "append" and f"{TOPIC}-{second}/" in operation.path else None
+        )
+        world.produce(acks, indexes=(first, second))
+        assert world.broker.stop_requested is None
+        (answer,) = decoded(world.written)
+        assert [(each.error_code, each.base_offset) for each in answer] == [(ErrorCode.KAFKA_STORAGE_ERROR, -1)] * 2
+
+    def test_who_begins_to_lead_has_synced_what_is_committed_though_too_few_are_in_sync(self) -> None:
+        world = World({**FSYNC, "min.insync.replicas": "2"})
+        world.produce(-1)
+        follow_and_lead_again(world)
+        assert world.ends == (1, 1, 1)
+
+    def test_who_can_not_sync_does_not_begin_to_lead(self) -> None:
+        world = World(FSYNC, log_dir_count=2)
+        world.produce(-1)
+        world.fail_next_sync = Fault.IO_ERROR
+        follow_and_lead_again(world)
+        assert world.partition.replica is None
+        assert world.partition.failure is not None
 
     def test_who_begins_to_lead_syncs_what_a_killed_process_left(self) -> None:
         world = World(FSYNC)

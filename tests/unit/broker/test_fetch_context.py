@@ -67,10 +67,13 @@ class World:
         return partition
 
     def fetch(
-        self, session: int, epoch: int, offsets: dict[int, int], *, max_bytes: int = 1 << 20, wait_ms: int = 0
+        self, session: int, epoch: int, offsets: dict[int, int], *, max_bytes: int = 1 << 20, wait_ms: int = 0, last_epoch: int = -1
     ) -> FetchResponse | None:
         """Fetch from the named partitions; the answer if there is one."""
-        asked = [FetchRequest.FetchPartition(partition=i, fetch_offset=at, partition_max_bytes=1 << 30) for i, at in offsets.items()]
+        asked = [
+            FetchRequest.FetchPartition(partition=i, fetch_offset=at, last_fetched_epoch=last_epoch, partition_max_bytes=1 << 30)
+            for i, at in offsets.items()
+        ]
         request = FetchRequest(
             max_wait_ms=wait_ms, min_bytes=1, max_bytes=max_bytes, session_id=session, session_epoch=epoch,
             topics=[FetchRequest.FetchTopic(topic_id=TOPIC_ID, partitions=asked)] if asked else [],
@@ -140,6 +143,22 @@ def test_an_answer_is_no_larger_than_the_broker_allows() -> None:
     answer = world.fetch(0, -1, {0: 0}, max_bytes=2**31 - 1)
     assert answer is not None
     assert len(answer.responses[0].partitions[0].records or b"") < 1 << 20
+
+
+def test_who_was_told_to_cut_its_log_is_told_the_high_watermark_with_the_next_answer() -> None:
+    """It took nothing but the cut from the answer, and an idle partition has no other news (found by simulation)."""
+    world = World()
+    world.host(0, "a")
+    first = world.fetch(0, 0, {0: 1}, last_epoch=3)
+    assert first is not None
+    cut = first.responses[0].partitions[0]
+    assert (cut.diverging_epoch, cut.high_watermark) == (FetchResponse.EpochEndOffset(epoch=0, end_offset=1), 1)
+    second = world.fetch(first.session_id, 1, {0: 1}, last_epoch=0)
+    assert second is not None
+    assert [(data.partition_index, data.high_watermark) for topic in second.responses for data in topic.partitions] == [(0, 1)]
+    third = world.fetch(first.session_id, 2, {0: 1}, last_epoch=0)
+    assert third is not None
+    assert not third.responses
 
 
 def test_an_unknown_leader_epoch_ended_where_the_first_known_one_starts_not_at_an_older_log_start() -> None:

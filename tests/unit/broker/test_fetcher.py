@@ -62,6 +62,7 @@ class World:
             buggify=never,
             stop_requested=None,
             disk_failed=self._disk_failed,
+            note=lambda _: None,  # pyright: ignore[reportUnknownLambdaType]
         )
         self.broker.replicas = SimpleNamespace(syncs=LogSyncs(cast(Broker, self.broker)))
         self.fetchers = Fetchers(cast(Broker, self.broker))
@@ -174,6 +175,17 @@ def test_a_follower_at_level_interval_syncs_by_the_clock() -> None:
     world.broker.replicas.syncs.settle()
     world.broker.timers.run(1099)
     assert world.partition.log.synced_end_offset == 0
+    world.broker.timers.run(1100)
+    assert world.partition.log.synced_end_offset == 1
+
+
+def test_a_follower_at_level_interval_syncs_what_came_before_a_damaged_batch() -> None:
+    world = World(Durability(INTERVAL, 1000, 100))
+    world.follow(1)
+    damaged = batch("b", leader_epoch=1, base_offset=1)
+    world.answer(records=batch("a", leader_epoch=1) + damaged[:-1] + bytes([damaged[-1] ^ 1]))
+    assert world.partition.log.log_end_offset == 1
+    world.broker.replicas.syncs.settle()
     world.broker.timers.run(1100)
     assert world.partition.log.synced_end_offset == 1
 

@@ -134,3 +134,29 @@ def test_a_process_may_be_woken_late() -> None:
     cluster.run(10_000)
     assert len(told) == count
     assert cluster.all_unfenced()
+
+
+def test_a_clean_stop_is_remembered_over_a_process_that_did_not_come_to_take_its_mark() -> None:
+    cluster, node = whole()
+    node.stop()
+    cluster.until("it has stopped", lambda: node.state == "OFF", 10_000)
+    node.disk.arm(lambda operation: Fault.IO_ERROR if operation.name == "list_directory" else None)
+    node.start()
+    assert node.state == "OFF"
+    node.start()
+    assert node.started_after_clean_stop
+    cluster.until("it is back", cluster.all_unfenced, 20_000)
+    node.kill()
+    node.start()
+    assert not node.started_after_clean_stop
+
+
+def test_a_clean_stop_is_not_remembered_over_a_process_that_took_its_mark() -> None:
+    cluster, node = whole()
+    node.stop()
+    cluster.until("it has stopped", lambda: node.state == "OFF", 10_000)
+    node.disk.arm(lambda operation: Fault.CRASH if operation.path.endswith("recovery-point-offset-checkpoint") else None)
+    node.start()
+    assert node.state == "OFF"
+    node.start()
+    assert not node.started_after_clean_stop

@@ -171,18 +171,6 @@ def test_names_with_dashes_and_digits_are_told_apart() -> None:
     assert sorted(opened(disk, ONE).logs) == sorted(partitions)
 
 
-def test_the_topic_id_of_an_older_topic_is_noticed() -> None:
-    disk = formatted(ONE)
-    directories = opened(disk, ONE)
-    directories.create(A0, ID_A, CONFIG, 1_000)
-    stop(directories)
-    directories = opened(disk, ONE)
-    directories.check_topic_id(A0, ID_A)
-    with pytest.raises(DirectoryRefused) as caught:
-        directories.check_topic_id(A0, ID_B)
-    assert all(part in str(caught.value) for part in (f"{ONE}/a-0", uuid_to_text(ID_A), uuid_to_text(ID_B)))
-
-
 def test_a_topic_id_lost_with_the_power_can_be_given_again() -> None:
     disk = formatted(ONE)
     directories = opened(disk, ONE)
@@ -190,7 +178,6 @@ def test_a_topic_id_lost_with_the_power_can_be_given_again() -> None:
     disk.replace_file(f"{ONE}/a-0/partition.metadata", b"", durable=True)
     directories = opened(disk, ONE)
     assert directories.topic_ids == {A0: None}
-    directories.check_topic_id(A0, ID_B)
     directories.set_topic_id(A0, ID_A)
     assert opened(disk, ONE).topic_ids == {A0: ID_A}
 

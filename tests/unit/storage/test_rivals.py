@@ -6,7 +6,7 @@ from tests.support.logs import fill, values
 from holdwater.kernel.identifiers import TopicPartition
 from holdwater.kernel.ports import DiskFailure
 from holdwater.kernel.rng import Rng
-from holdwater.sim.disk import SimDisk
+from holdwater.sim.disk import Fault, Operation, SimDisk
 from holdwater.storage.config import LogConfig
 from holdwater.storage.directories import DirectoryRefused, LogDirectories, MetaProperties, format_directory
 from holdwater.storage.log import PartitionLog
@@ -93,3 +93,72 @@ def opened_alone(disk: SimDisk, path: str) -> PartitionLog:
 def test_one_and_the_same_in_two_directories_is_for_a_person_to_decide() -> None:
     with pytest.raises(DirectoryRefused, match="look which one is newer"):
         opened(life(same=True))
+
+
+def fail_once(disk: SimDisk, directories: LogDirectories, name: str, path: str) -> None:
+    """``settle`` for the new topic, while the first operation of that name under that path fails; then what the broker does about it."""
+
+    def on_operation(operation: Operation) -> Fault | None:
+        return Fault.IO_ERROR if operation.name == name and operation.path.startswith(path) else None
+
+    disk.on_operation = on_operation
+    with pytest.raises(DiskFailure) as caught:
+        directories.settle(PARTITION, NEW_ID, 1_000, Rng(5).uuid())
+    disk.on_operation = None
+    assert caught.value.path.startswith(path)
+    directories.fail(caught.value.path, caught.value)
+
+
+def homes(disk: SimDisk) -> tuple[str, str]:
+    """The directories with the old one and with the new one."""
+    is_first = values(opened_alone(disk, ONE)) == ["0"]
+    disk.crash()
+    return (ONE, TWO) if is_first else (TWO, ONE)
+
+
+def test_the_right_one_has_its_home_though_the_wrong_one_could_not_be_deleted() -> None:
+    disk = life()
+    old, new = homes(disk)
+    directories = opened(disk)
+    fail_once(disk, directories, "rename", f"{old}/t-0")
+    assert values(directories.logs[PARTITION]) == ["0", "1"]
+    home = directories.directory_of(PARTITION)
+    assert home is not None
+    assert home.path == new
+    log = directories.logs[PARTITION]
+    directories.settle(PARTITION, NEW_ID, 1_000, Rng(5).uuid())
+    assert directories.logs[PARTITION] is log, "it is not opened a second time"
+    assert not directories.rivals
+
+
+def test_the_right_one_is_found_though_the_topic_id_of_the_wrong_one_could_not_be_read() -> None:
+    disk = life()
+    old, _ = homes(disk)
+    directories = opened(disk)
+    fail_once(disk, directories, "read_file", f"{old}/t-0")
+    directories.settle(PARTITION, NEW_ID, 1_000, Rng(5).uuid())
+    assert values(directories.logs[PARTITION]) == ["0", "1"]
+
+
+def test_one_that_was_kept_goes_when_its_topic_has_gone_before_the_others_were_deleted() -> None:
+    disk = life()
+    old, new = homes(disk)
+    directories = opened(disk)
+    fail_once(disk, directories, "rename", f"{old}/t-0")
+    directories.settle(PARTITION, None, 1_000, Rng(5).uuid())
+    assert PARTITION not in directories.logs
+    assert directories.directory_of(PARTITION) is None
+    assert not disk.exists(f"{new}/t-0")
+
+
+def test_a_disk_that_fails_while_the_right_one_is_opened_is_told_of_and_its_place_is_known() -> None:
+    disk = life()
+    old, new = homes(disk)
+    directories = opened(disk)
+    fail_once(disk, directories, "list_directory", f"{new}/t-0")
+    home = directories.directory_of(PARTITION)
+    assert home is not None
+    assert home.path == new
+    directories.settle(PARTITION, NEW_ID, 1_000, Rng(5).uuid())
+    assert directories.directory_of(PARTITION) is home
+    assert not disk.exists(f"{old}/t-0")

@@ -5,7 +5,6 @@ exceptions in ``record_check``. Left out until there are transactions: a transac
 Kafka does for librdkafka (KAFKA-18659), and refused.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from holdwater.broker.apis import Api
@@ -89,7 +88,7 @@ def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
     by_id = call.version >= BY_ID_VERSION
     response = ProduceResponse(responses=[])
     whole = ProduceWait(call, response)
-    waits: list[tuple[Callable[[int, PartitionWait], None], int, PartitionWait]] = []
+    waits: list[tuple[HostedPartition, LeaderReplica, int, PartitionWait]] = []
     failed = False
     for topic in request.topic_data:
         answers: list[ProduceResponse.PartitionProduceResponse] = []
@@ -109,22 +108,27 @@ def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
             elif acks == -1 and partition is not None:
                 replica = partition.replica
                 if isinstance(replica, LeaderReplica) and replica.high_watermark < end:
-                    waits.append((replica.wait_for, end, PartitionWait(whole, answer)))
+                    waits.append((partition, replica, end, PartitionWait(whole, answer)))
             elif acks == 1 and partition is not None and partition.is_fsync:
                 replica = partition.replica
                 if isinstance(replica, LeaderReplica) and replica.log.synced_end_offset < end:
-                    waits.append((replica.wait_for_sync, end, PartitionWait(whole, answer)))
+                    waits.append((partition, replica, end, PartitionWait(whole, answer)))
         response.responses.append(_Topic(name=topic.name, topic_id=topic.topic_id, partition_responses=answers))
     if acks == 0:
         _nothing_to_say(call, failed=failed)
     elif not waits:
         call.reply(response)
     else:
-        whole.missing = dict.fromkeys(wait for _, _, wait in waits)
+        whole.missing = dict.fromkeys(wait for _, _, _, wait in waits)
         timeout_ms = 1 if broker.buggify("produce times out") else request.timeout_ms
         whole.timer = broker.timers.at(broker.mono_ms + timeout_ms, whole.timed_out)
-        for wait_for, end, wait in waits:
-            wait_for(end, wait)
+        for partition, replica, end, wait in waits:
+            if partition.replica is not replica:  # a later append has taken the directory offline
+                wait.acknowledged(ErrorCode.KAFKA_STORAGE_ERROR)
+            elif acks == -1:
+                replica.wait_for(end, wait)
+            else:
+                replica.wait_for_sync(end, wait)
 
 
 def _append(

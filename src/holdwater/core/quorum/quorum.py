@@ -37,7 +37,7 @@ from holdwater.core.quorum.effects import Effect, Request, Response, SendRequest
 from holdwater.core.quorum.elections import Elections
 from holdwater.core.quorum.following import Following
 from holdwater.core.quorum.leading import Leading
-from holdwater.core.quorum.roles import Follower, Leader, Resigned
+from holdwater.core.quorum.roles import Follower, Leader, Resigned, Role
 from holdwater.core.quorum.rpc import Answered, answered
 from holdwater.core.quorum.state import Member
 from holdwater.core.quorum.voters import Endpoint, ReplicaKey, VoterSet
@@ -131,6 +131,11 @@ class Quorum:
     def latest_snapshot(self) -> SnapshotId | None:
         """The newest stored snapshot: where a state machine starts that has read nothing yet."""
         return self._member.log.latest_snapshot
+
+    @property
+    def role(self) -> Role:
+        """The role and what it remembers, to look at."""
+        return self._member.role
 
     @property
     def voted(self) -> ReplicaKey | None:

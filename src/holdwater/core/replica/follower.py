@@ -35,12 +35,14 @@ class FollowerReplica:
         log_start = max(leader_log_start, log.log_start_offset)
         if records and log.log_start_offset == log.log_end_offset:
             self._make_room_before_start(records)
-        end = log.append_as_follower(records, wall_ms) if records else log.log_end_offset
-        high_watermark = min(leader_high_watermark, end)
-        if high_watermark > self.high_watermark:
-            self.high_watermark = high_watermark
-        if log_start > log.log_start_offset:
-            log.advance_log_start(min(log_start, self.high_watermark))
+        try:
+            end = log.append_as_follower(records, wall_ms) if records else log.log_end_offset
+            high_watermark = min(leader_high_watermark, end)
+            if high_watermark > self.high_watermark:
+                self.high_watermark = high_watermark
+        finally:  # also when a later batch is damaged
+            if log_start > log.log_start_offset:
+                log.advance_log_start(min(log_start, self.high_watermark, log.log_end_offset))
         return end
 
     def _make_room_before_start(self, records: bytes) -> None:

@@ -8,7 +8,6 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-PAGE_CACHE = "page-cache"
 INTERVAL = "interval"
 FSYNC = "fsync"
 

@@ -94,7 +94,8 @@ class LastReplicaStanding(ImageInvariant):
                 old = earlier.partitions.get(index)
                 if old is None or state.partition_epoch != old.partition_epoch + 1 or not state.has_leader or state.leader == old.leader:
                     continue
-                in_line = state.leader in (old.isr or old.elr) or state.leader in old.elr
+                from_elr = state.leader in old.elr and not any(member in state.isr for member in old.isr)
+                in_line = state.leader in old.isr or from_elr
                 # An eligible replica may lose its place in the very change that elects, when its broker registers after an unclean stop.
                 nobody = not old.isr and not any(watch.nodes[member].started_after_clean_stop for member in old.elr)
                 alone = nobody and state.leader in old.last_known_elr and state.isr == (state.leader,) and not state.elr

@@ -91,6 +91,8 @@ class LeadsByMetadata(ReplicaInvariant):
 class HighWatermarkOnInSyncReplicas(ReplicaInvariant):
     """R6, R3: when a leader in e moves HW to h, |ISR| >= min(min.insync.replicas, RF), and LEO_r >= h for each r of the ISR in e.
 
+    At level fsync the end is that of what r has synced.
+
     The ISR is the one that the leader knows to be committed, what it has proposed beside it, and, while it leads in the newest committed
     leader epoch, the ISR of the newest committed metadata: any of their members may be elected.
     """
@@ -112,11 +114,12 @@ class HighWatermarkOnInSyncReplicas(ReplicaInvariant):
             other = watch.replica_on(member, partition.topic_id, index)
             if other is None or watch.is_excused(member) or (member not in committed and other.leader_epoch != now.leader_epoch):
                 continue
-            if other.log.log_end_offset < now.high_watermark:
+            end = other.log.synced_end_offset if leader.counts_synced else other.log.log_end_offset
+            if end < now.high_watermark:
                 raise SafetyViolation(
                     "R6",
                     f"{partition.topic_partition} on {node}: high watermark {now.high_watermark}, "
-                    f"in-sync replica n{member} ends at {other.log.log_end_offset}",
+                    f"in-sync replica n{member} {'is synced up to' if leader.counts_synced else 'ends at'} {end}",
                 )
 
 

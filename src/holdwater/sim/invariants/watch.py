@@ -66,6 +66,10 @@ class Watch:
         """The node's disk has lost a tail that it had acknowledged: until then nobody counts on what it holds."""
         self.excused_until_us[node_id] = until_us
 
+    def pardon(self, node_id: int) -> None:
+        """The node has everything again."""
+        self.excused_until_us.pop(node_id, None)
+
     def is_excused(self, node_id: int) -> bool:
         """Whether nobody may count on what the node holds."""
         return self.excused_until_us.get(node_id, -1) >= self.now_us()
@@ -78,10 +82,10 @@ class Watch:
             found = self.ledgers[key] = CommittedLog(str(partition.topic_partition))
         return found
 
-    def committed_end(self, topic_id: bytes, index: int) -> int:
-        """Where the committed records of a partition end, by the highest high watermark that any replica ever had; 0 for an unknown one."""
+    def committed_end(self, topic_id: bytes, index: int) -> int | None:
+        """Where the committed records of a partition end, by the highest high watermark that any replica ever had."""
         found = self.ledgers.get((topic_id, index))
-        return found.end if found is not None else 0
+        return found.end if found is not None else None
 
     def quorum_log(self, node: SimNode) -> Log:
         """A running node's metadata log."""
@@ -158,8 +162,13 @@ class Watch:
 
     def _look_at_quorum(self, node: SimNode, view: "View") -> None:
         quorum = view.quorum
-        before = self.quorum_seen.get(node.node_id) if view.quorum_looked_at else None
         synced_end = view.quorum_log.synced_end_offset
+        role, voters, high_watermark = quorum.role, quorum.voters, quorum.high_watermark
+        known = view.quorum_known
+        if known is not None and known[0] is role and known[1] is voters and known[2] == high_watermark and known[3] == synced_end:
+            return  # nearly always, and cheap
+        view.quorum_known = (role, voters, high_watermark, synced_end)
+        before = self.quorum_seen.get(node.node_id) if view.quorum_looked_at else None
         now = QuorumSeen(quorum.role_name, quorum.epoch, quorum.voted, quorum.is_leader, quorum.high_watermark, synced_end, quorum.is_voter)
         if before == now:
             return
@@ -216,7 +225,7 @@ class Watch:
 class View:
     """What was last seen of one process."""
 
-    __slots__ = ("image", "incarnation", "quorum", "quorum_log", "quorum_looked_at", "seen", "tails")
+    __slots__ = ("image", "incarnation", "quorum", "quorum_known", "quorum_log", "quorum_looked_at", "seen", "tails")
 
     def __init__(self, node: SimNode) -> None:
         assert node.broker is not None
@@ -228,5 +237,6 @@ class View:
         self.quorum = node.broker.metadata.quorum
         self.quorum_log: Log = log
         self.quorum_looked_at = False
+        self.quorum_known: tuple[object, ...] | None = None
         self.seen: dict[HostedPartition, Seen] = {}
         self.tails: dict[HostedPartition, Tail] = {}

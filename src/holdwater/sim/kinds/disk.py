@@ -132,7 +132,7 @@ def sync_error(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[
 
 def disk_stall(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
     """One of the next operations takes 50 ms to 15 s."""
-    if node.state == "OFF":
+    if node.state == "OFF" or node.paused:
         return False
     rng = faults.rng_of(fault)
     shortest_us = _SHORTEST_STALL_US << rng.below(_STALL_DOUBLINGS)
@@ -221,7 +221,7 @@ def _lies_in(path: str, directory: str) -> bool:
 
 def _arm_for_a_while(faults: "Faults", fault: "Fault", node: SimNode, hook: Hook) -> bool:
     """Let a hook have its way with a process for the duration, and start the process anew if it has lost a directory by then."""
-    if node.state == "OFF":
+    if node.state == "OFF" or node.paused:
         return False
     incarnation = node.incarnation
     duration_ms = max(fault.duration_ms, _SHORTEST_MS)

@@ -50,7 +50,7 @@ def _kill_at_once(faults: "Faults", fault: "Fault", nodes: list[SimNode], acted:
 
 def kill_at_disk_operation(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
     """The process ends before or in the middle of one of its next operations on disk."""
-    if node.state == "OFF":
+    if node.state == "OFF" or node.paused:
         return False
     _end_at_operation(faults, fault, node, acted, 1 + fault.amount)
     return True
@@ -148,7 +148,9 @@ def pause(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], N
 
 
 def long_pause(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
-    """The process stands still for 15 to 60 seconds, longer than any session lasts."""
+    """The process stands still for 15 to 60 seconds, longer than any session lasts; one process at a time."""
+    if any(one.paused for one in faults.cluster.nodes.values()):
+        return False
     return _pause(faults, node, _LONG_PAUSE_MS + 760 * (fault.amount % 60), acted)
 
 
@@ -164,7 +166,7 @@ def _pause(faults: "Faults", node: SimNode, duration_ms: int, acted: Callable[[]
 
 def late_timers(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
     """The process is woken up to two seconds late for its deadlines, though it takes in what comes in time."""
-    if node.state == "OFF":
+    if node.state == "OFF" or node.paused:
         return False
     node.wake_late(faults.until_us(fault), _LATE_WAKE_US, acted)
     return True

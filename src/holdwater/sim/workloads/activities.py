@@ -21,18 +21,12 @@ from holdwater.wire.messages import (
     DeleteRecordsResponse,
     DeleteTopicsRequest,
     DeleteTopicsResponse,
-    IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse,
 )
 
 _DELETE_BY_NAME, _DELETE_BY_ID = 5, 6
 _PARTITIONS_VERSION = 3
-_CONFIGS_VERSION = 1
 _RECORDS_VERSION = 2
 _RECORDS_TIMEOUT_MS = 5_000
-_TOPIC_RESOURCE = 2
-_SET, _DELETE = 0, 1
-_ATTEMPTS_MAX = 4
 
 
 class Churn(Activity):
@@ -95,7 +89,8 @@ class Churn(Activity):
                 self.history.count("topic-recreated")
             self.done()
 
-        self.create(CHURN, self._partitions, self._replication, created)
+        texts = {"min.insync.replicas": str(1 + self.rng.below(self._replication))} if self.rng.chance(0.3) else {}
+        self.create(CHURN, self._partitions, self._replication, created, texts)
 
 
 class Growth(Activity):
@@ -144,10 +139,9 @@ class Growth(Activity):
 class Reconfiguration(Activity):
     """Sets a key of one topic to a small legal value, and takes it back with the next step."""
 
-    def __init__(self, cluster: SimCluster, rng: Rng, history: History, interval_us: int, topics: Sequence[str], replication: int) -> None:
+    def __init__(self, cluster: SimCluster, rng: Rng, history: History, interval_us: int, topics: Sequence[str]) -> None:
         super().__init__(cluster, "configurer", topics[0], rng, history, interval_us)
         self._topics = topics
-        self._replication = replication
         self._set: tuple[str, str] | None = None
         """Topic and key that were set last."""
 
@@ -155,36 +149,14 @@ class Reconfiguration(Activity):
         """Set one, or take it back."""
         if self._set is not None:
             (topic, key), self._set = self._set, None
-            self._alter(topic, key, None, 1)
+            self.alter(topic, key, None, self.done)
             return
         topic = self._topics[self.rng.below(len(self._topics))]
-        key, text = draw_setting(self.rng, self._replication)
+        key, text = draw_setting(self.rng)
         self._set = (topic, key)
         if text == "LogAppendTime":
             self.history.stamped[topic] = None
-        self._alter(topic, key, text, 1)
-
-    def _alter(self, topic: str, key: str, text: str | None, attempt: int) -> None:
-        def answered(response: IncrementalAlterConfigsResponse | None) -> None:
-            code = response.responses[0].error_code if response is not None else -1
-            if response is None:
-                self.history.error("no answer")
-            elif code:
-                self.note("IncrementalAlterConfigs", code, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-            else:
-                self.trace.line(self.name, f"{topic}: {key}={text}")
-                self.history.admin_count += 1
-                self.history.count("config-changed")
-            if (response is None or code in TRANSIENT) and attempt < _ATTEMPTS_MAX:
-                self.scheduler.after(RETRY_US, self._alter, topic, key, text, attempt + 1)
-            else:
-                self.done()
-
-        change = IncrementalAlterConfigsRequest.AlterableConfig(name=key, config_operation=_DELETE if text is None else _SET, value=text)
-        resource = IncrementalAlterConfigsRequest.AlterConfigsResource(resource_type=_TOPIC_RESOURCE, resource_name=topic, configs=[change])
-        if not self.stopped:
-            request = IncrementalAlterConfigsRequest(resources=[resource])
-            self.ask(request, _CONFIGS_VERSION, IncrementalAlterConfigsResponse, answered)
+        self.alter(topic, key, text, self.done)
 
 
 class Trimming(Activity):

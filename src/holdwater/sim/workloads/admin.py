@@ -13,11 +13,20 @@ from holdwater.sim.cluster import SimCluster
 from holdwater.sim.verdicts import SafetyViolation
 from holdwater.sim.workloads.client import REQUEST_TIMEOUT_US, Client
 from holdwater.sim.workloads.history import History
-from holdwater.wire.messages import CreateTopicsRequest, CreateTopicsResponse
+from holdwater.wire.messages import (
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+)
 
 RETRY_US = 200_000
 TIMEOUT_MS = 10_000
 _CREATE_VERSION = 7
+_CONFIGS_VERSION = 1
+_TOPIC_RESOURCE = 2
+_SET, _DELETE = 0, 1
+_ATTEMPTS_MAX = 4
 TRANSIENT = frozenset({ErrorCode.REQUEST_TIMED_OUT, ErrorCode.NOT_CONTROLLER})
 """Errors of requests that may be carried out when they are asked again, or have been."""
 
@@ -85,6 +94,30 @@ class Admin(Client):
                 self.ask(CreateTopicsRequest(topics=[wanted], timeout_ms=TIMEOUT_MS), _CREATE_VERSION, CreateTopicsResponse, answered)
 
         ask()
+
+    def alter(self, topic: str, key: str, text: str | None, on_done: Callable[[], None], attempt: int = 1) -> None:
+        """Set a key of a topic, or take it back with ``None``. Given up after some attempts: ``on_done`` is called in any case."""
+
+        def answered(response: IncrementalAlterConfigsResponse | None) -> None:
+            code = response.responses[0].error_code if response is not None else -1
+            if response is None:
+                self.history.error("no answer")
+            elif code:
+                self.note("IncrementalAlterConfigs", code, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+            else:
+                self.trace.line(self.name, f"{topic}: {key}={text}")
+                self.history.admin_count += 1
+                self.history.count("config-changed")
+            if (response is None or code in TRANSIENT) and attempt < _ATTEMPTS_MAX:
+                self.scheduler.after(RETRY_US, self.alter, topic, key, text, on_done, attempt + 1)
+            else:
+                on_done()
+
+        change = IncrementalAlterConfigsRequest.AlterableConfig(name=key, config_operation=_DELETE if text is None else _SET, value=text)
+        resource = IncrementalAlterConfigsRequest.AlterConfigsResource(resource_type=_TOPIC_RESOURCE, resource_name=topic, configs=[change])
+        if not self.stopped:
+            request = IncrementalAlterConfigsRequest(resources=[resource])
+            self.ask(request, _CONFIGS_VERSION, IncrementalAlterConfigsResponse, answered)
 
 
 class Activity(Admin):

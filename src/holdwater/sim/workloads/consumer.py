@@ -29,6 +29,7 @@ _RETRIED = frozenset(
         ErrorCode.UNKNOWN_LEADER_EPOCH,
         ErrorCode.KAFKA_STORAGE_ERROR,
         ErrorCode.OFFSET_NOT_AVAILABLE,
+        ErrorCode.CORRUPT_MESSAGE,  # its disk flipped a bit where the broker looks for a batch; the next read is right
     }
 )
 _SESSION_LOST = frozenset({ErrorCode.FETCH_SESSION_ID_NOT_FOUND, ErrorCode.INVALID_FETCH_SESSION_EPOCH})
@@ -39,6 +40,7 @@ class Consumer(Client):
 
     def __init__(self, cluster: SimCluster, name: str, plan: ConsumerPlan, rng: Rng, history: History) -> None:
         super().__init__(cluster, name, plan.topic, rng, history)
+        self._watch = cluster.watch
         self.plan = plan
         self.places: dict[Key, Place] = {}
         self.rest_us = plan.rest_us
@@ -167,9 +169,10 @@ class Consumer(Client):
                     "protocol", f"{self.name} was answered about topic {topic.topic_id.hex()}, asked was {topic_id.hex()}"
                 )
             for data in topic.partitions:
+                index = data.partition_index
                 has_records |= bool(data.records)
-                if data.partition_index in wanted and not self._take((topic_id, data.partition_index), wanted[data.partition_index], data):
-                    session.known.pop(data.partition_index, None)
+                if index in wanted and not self._take(leader_id, (topic_id, index), wanted[index], data):
+                    session.known.pop(index, None)
                     refused = True
         if refused:
             self._rest(leader_id)
@@ -185,7 +188,7 @@ class Consumer(Client):
 
     # --- answers
 
-    def _take(self, key: Key, asked: Wanted, data: FetchResponse.PartitionData) -> bool:
+    def _take(self, leader_id: int, key: Key, asked: Wanted, data: FetchResponse.PartitionData) -> bool:
         """Take in what is said of one partition. Returns whether all is well."""
         place = self.place(key)
         if data.error_code:
@@ -209,16 +212,26 @@ class Consumer(Client):
         if not place.is_boundary and not place.confirm(found[0].data):
             self._forget(key)
             return True
+        committed = self._committed_end(leader_id, key, asked.leader_epoch, data.high_watermark)
         for batch in found:
             for record in batch.records:
                 if record.offset < place.offset:
                     continue
-                if record.offset >= data.high_watermark:
+                if record.offset >= committed:
                     at = self.history.name((key, record.offset))
-                    raise SafetyViolation("R7", f"{self.name} was given {at}, the high watermark is {data.high_watermark}")
+                    raise SafetyViolation("R7", f"{self.name} was given {at}, the high watermark is {committed}")
                 self.history.read(self.name, key, record, stamped=batch.stamped)
             place.advance(batch.end_offset, batch.leader_epoch)
         return True
+
+    def _committed_end(self, leader_id: int, key: Key, leader_epoch: int, told: int) -> int:
+        """The high watermark that a leader told, or its true one, which never falls, while it still leads in that leader epoch.
+
+        What everybody's account says (``Watch.committed_end``) may lag: a leader may be gone in the same event in which it answered.
+        """
+        replica = self._watch.replica_on(leader_id, *key)
+        leads = replica is not None and replica.is_leader and replica.leader_epoch == leader_epoch
+        return min(told, replica.high_watermark) if replica is not None and leads else told
 
     def _forget(self, key: Key) -> None:
         """Name the partition again in the next fetch, though nothing has changed."""

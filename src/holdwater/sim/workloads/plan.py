@@ -67,6 +67,12 @@ class WorkloadPlan:
     churn_partitions: int = 1
     partitions_max: int = 0
     """To how many partitions topics are grown; 0: not at all."""
+    min_insync_replicas: int = 0
+    """What the steady topic's ``min.insync.replicas`` is set to before anything befalls the cluster, and taken back from in the end; 0: left alone.
+
+    Not in between: a change makes the controller forget eligible leader replicas (KIP-966), and a partition that has no in-sync replica at
+    that moment has nobody left who may lead it. Apache Kafka does the same.
+    """
     configures: bool = False
     trims: bool = False
     """Whether records of the steady topic are deleted (DeleteRecords)."""
@@ -99,6 +105,7 @@ def draw_workload(rng: Rng) -> WorkloadPlan:
         churns=churns,
         churn_partitions=rng.uniform_ms(1, 2),
         partitions_max=partitions + rng.uniform_ms(1, 2) if rng.chance(0.3) else 0,
+        min_insync_replicas=rng.uniform_ms(1, 3) if rng.chance(0.3) else 0,
         configures=rng.chance(0.5),
         trims=trims,
         extra_topics=rng.uniform_ms(1, 2) if rng.chance(0.2) else 0,
@@ -117,7 +124,7 @@ def _main_producer(rng: Rng, *, trims: bool) -> ProducerPlan:
         interval_us=rng.uniform_ms(400, 650) * 1000,
         burst_max=rng.uniform_ms(12, 18),
         batch_max=rng.uniform_ms(3, 16),
-        delivery_timeout_us=_delivery_timeout_us(rng, trims=trims),
+        delivery_timeout_us=_delivery_timeout_us(rng, trims=trims, shortest_ms=30_000),
     )
 
 
@@ -135,7 +142,7 @@ def _other_producer(rng: Rng, topic: str, *, trims: bool) -> ProducerPlan:
         interval_us=rng.uniform_ms(1_000, 3_000) * 1000,
         burst_max=rng.uniform_ms(1, 6),
         batch_max=rng.uniform_ms(1, 6),
-        delivery_timeout_us=_delivery_timeout_us(rng, trims=trims),
+        delivery_timeout_us=_delivery_timeout_us(rng, trims=trims, shortest_ms=8_000),
     )
 
 
@@ -144,8 +151,8 @@ def _in_flight(rng: Rng, *, idempotent: bool, trims: bool) -> int:
     return 1 if rng.chance(0.4) or (idempotent and trims) else 5
 
 
-def _delivery_timeout_us(rng: Rng, *, trims: bool) -> int:
-    return rng.uniform_ms(8_000, 30_000) * 1000 if rng.chance(0.3) and not trims else 120_000_000
+def _delivery_timeout_us(rng: Rng, *, trims: bool, shortest_ms: int) -> int:
+    return rng.uniform_ms(shortest_ms, shortest_ms + 20_000) * 1000 if rng.chance(0.3) and not trims else 120_000_000
 
 
 def _produce_version(rng: Rng) -> int:
@@ -165,5 +172,5 @@ def _consumer(rng: Rng, topic: str) -> ConsumerPlan:
         partition_max_bytes=(65_536, 4_096, 300)[rng.below(3)],
         tells_epoch=rng.chance(0.5),
         asks_offsets=rng.chance(0.6) and steady,
-        rest_us=rng.uniform_ms(500, 3_000) * 1000 if rng.chance(0.25) else 0,
+        rest_us=(rng.uniform_ms(500, 3_000) if rng.chance(0.25) else rng.uniform_ms(100, 400)) * 1000,
     )

@@ -20,7 +20,7 @@ from holdwater.wire.records import build_batch
 RETRY_BACKOFF_US = 100_000
 SEND_DELAY_US = 1_000
 TIMEOUT_MS = 10_000
-WAITING_MAX = 300
+WAITING_MAX = 600
 """Records without an outcome beyond which a producer takes no more."""
 
 UNWRITTEN = frozenset(

@@ -109,6 +109,19 @@ def test_an_empty_log_is_left_alone_when_the_batch_that_came_is_damaged_or_ends_
     assert (replica.log.log_start_offset, replica.log.log_end_offset) == (1, 1)
 
 
+def test_a_log_start_inside_a_batch_does_not_fall_when_the_batch_behind_it_is_damaged() -> None:
+    source = new_log()
+    append(source, batch("a", "b", "c"))
+    append(source, batch("d"))
+    data = bytearray(raw(source))
+    data[-1] ^= 1
+    replica = follower(leaders_log((0, 2)))
+    replica.restart_at(1)
+    with pytest.raises(CorruptRecords):
+        replica.append(bytes(data), 4, 1, 1000)
+    assert (replica.log.log_start_offset, replica.log.log_end_offset) == (1, 3)
+
+
 def test_the_leaders_log_start_is_taken_over_below_the_high_watermark_only() -> None:
     log = new_log()
     append(log, batch("a", "b", "c"))

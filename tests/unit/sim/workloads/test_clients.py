@@ -148,6 +148,14 @@ class TestConsumer:
             stage.run()
         assert caught.value.code == code
 
+    def test_a_record_that_is_not_committed_is_not_served(self) -> None:
+        stage = Stage()
+        replica = Mock(is_leader=True, leader_epoch=stage.broker.leader_epoch, high_watermark=5)
+        stage.cluster.nodes[1].broker = Mock(replicas=Mock(by_id=lambda topic_id, index: Mock(replica=replica)))
+        consumer(stage, lambda request: served(stage.batch(position(request), 6)))
+        with pytest.raises(SafetyViolation, match=r"R7: c was given .*@5"):
+            stage.run()
+
     def test_a_topic_that_is_another_one_is_read_from_its_start(self) -> None:
         stage = Stage()
         made = consumer(stage, lambda request: served(stage.batch(position(request), 6) if position(request) < 6 else b""))
