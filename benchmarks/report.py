@@ -100,6 +100,9 @@ _METHOD = """\
   their start again when the end is reached; one at a time, acks=all comes before acks=1); the other cluster does not run. **Warm** is after
   {warm_up_s:g} s of the same load that is not counted; then {rounds} rounds of {run_s:g} s in turn, each in a new topic; the other cluster is paused
   (SIGSTOP) meanwhile.
+- **Memory before writing.** While a cluster is written to as fast as it goes, the memory that its page cache takes has been touched shortly before,
+  by a process that lets go of it as it is taken (`benchmarks/hot_memory.py`). In a virtual machine the first touch of a page costs the host several
+  microseconds, on both sides alike, and would be most of what is measured.
 - **Broker CPU** is user and system time of all the cluster's processes during the load, per acknowledged or read record.
 - **Cold start** runs from the exec of the first process, compiled files present, until an `acks=all` write to a new topic (six partitions, RF 3) is
   acknowledged; the client is loaded already. holdwater formats its directories within that time; Apache Kafka's were formatted before.

@@ -4,15 +4,15 @@ Fresh: a new cluster each time, the first load that it sees is the one that coun
 load before, each round in a new topic, the other cluster paused.
 """
 
+import contextlib
+
 from benchmarks.clusters import Cluster
-from benchmarks.memory_touch import touch_memory
+from benchmarks.hot_memory import hot_memory
 from benchmarks.options import PARTITIONS
 from benchmarks.session import Session
 
 SIZES = {"1KiB": 1024, "100B": 100}
 _CLIENT = {"acks": "all"}
-_TOUCHED_BYTES_PER_S = {"1KiB": 800 << 20, "100B": 150 << 20}
-"""What the faster side writes to the page cache in a second, three replicas together."""
 
 
 def run(session: Session) -> None:
@@ -41,11 +41,10 @@ def _write_and_read(session: Session, cluster: Cluster, workload: str, mode: str
     topic = session.topic(cluster, f"throughput-{workload}-{mode}-{turn if counted else 'discarded'}")
     keys = {"part": "throughput", "mode": mode, "system": cluster.name, "round": turn}
     seconds = sizes.run_s if counted else sizes.warm_up_s
-    if counted:
-        touch_memory(int(seconds * _TOUCHED_BYTES_PER_S[workload]))
-    wrote, load = session.load(
-        cluster, "produce", topic=topic, partitions=PARTITIONS, size=SIZES[workload], seconds=seconds, client=_CLIENT
-    )
+    with hot_memory() if counted else contextlib.nullcontext():
+        wrote, load = session.load(
+            cluster, "produce", topic=topic, partitions=PARTITIONS, size=SIZES[workload], seconds=seconds, client=_CLIENT
+        )
     rate = wrote["acknowledged"] / wrote["seconds"]
     cpu = wrote["broker_cpu_s"] * 1e6 / max(1, wrote["acknowledged"])
     if counted:

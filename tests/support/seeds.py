@@ -52,8 +52,13 @@ def regressions(path: Path = REGRESSIONS) -> list[Regression]:
     return list(found.values())
 
 
-@cache
 def play(seed: int, target: str = SIMULATE) -> Outcome:
+    """The outcome of a seed, played once in this process."""
+    return _play(seed, target)
+
+
+@cache
+def _play(seed: int, target: str) -> Outcome:
     """Play a seed in this process, once; whoever asks again gets the same outcome."""
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)(seed, Plan())

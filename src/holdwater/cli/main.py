@@ -37,9 +37,10 @@ COMMANDS: dict[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 held, 1 broken or findings, 2 usage, 3 invalid or nobody reads on, 130 interrupted)."""
     try:
-        code = _run(list(sys.argv[1:] if argv is None else argv))
-        print(end="", flush=True)  # a reader that is gone must be noticed here, not when Python ends
-        return code
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            print(end="", flush=True)  # a reader that is gone must be noticed here, not when Python ends
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever reads has read enough

@@ -76,18 +76,12 @@ def _add_scenario(group: Any) -> None:
     group.add_argument(
         "--down", type=seconds, default=2.0, metavar="S", help="seconds that a broker stays down after writes go on (default %(default)g)"
     )
-    group.add_argument(
-        "--after", type=seconds, default=3.0, metavar="S", help="seconds of load after the last round (default %(default)g)"
-    )
-    group.add_argument(
-        "--limit", type=seconds, default=120.0, metavar="S", help="longest wait for any one condition (default %(default)g)"
-    )
+    group.add_argument("--after", type=seconds, default=3.0, metavar="S", help="seconds of load after the last round (default %(default)g)")
+    group.add_argument("--limit", type=seconds, default=120.0, metavar="S", help="longest wait for any one condition (default %(default)g)")
     group.add_argument(
         "--rate", type=_rate, default=2000.0, metavar="N", help="records per second of all writers together (default %(default)g)"
     )
-    group.add_argument(
-        "--value-size", type=positive, default=128, metavar="BYTES", help="of one record, at least 32 (default %(default)s)"
-    )
+    group.add_argument("--value-size", type=positive, default=128, metavar="BYTES", help="of one record, at least 32 (default %(default)s)")
     group.add_argument("--writers", type=positive, default=1, metavar="N", help="producers (default %(default)s)")
     group.add_argument("--keys", type=positive, default=24, metavar="N", help="keys of each writer (default %(default)s)")
     group.add_argument("--partitions", type=positive, default=6, metavar="N", help="of the run's topic (default %(default)s)")
@@ -191,8 +185,8 @@ class _InterruptOnce:
 
     def __init__(self) -> None:
         self._done = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._handle)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, self._handle)
 
     def _handle(self, number: int, frame: Any) -> None:
         if not self._done:

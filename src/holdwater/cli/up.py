@@ -6,37 +6,38 @@ resume|start ID` acts on one broker.
 """
 
 import argparse
-import json
-import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+from holdwater.cli.numbers import whole
 from holdwater.cluster.control import announced
-from holdwater.cluster.format import format_cluster
-from holdwater.cluster.plan import ClusterError, ClusterPlan, load_plan, make_plan
+from holdwater.cluster.format import format_cluster, require_empty
+from holdwater.cluster.plan import PLAN_FILE, ClusterError, ClusterPlan, dealt, load_plan, make_plan
+from holdwater.cluster.ready_file import ReadyFile
 from holdwater.cluster.supervisor import Supervisor
 from holdwater.kernel.configs.broker import BrokerConfig, InvalidConfig
 from holdwater.kernel.configs.keys import broker_keys, nearest
 
 _LOOPBACK = ("127.", "localhost", "::1")
+_BROKERS, _PORT, _HOST = 3, 9092, "127.0.0.1"
+
+
+class WrongUsage(ClusterError):  # noqa: N818 - named for what happened
+    """The flags can't be followed (exit code 2)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of ``holdwater up``."""
-    parser.add_argument("--brokers", type=int, default=3, metavar="N", help="number of brokers (default 3)")
+    parser.add_argument("--brokers", type=whole, metavar="N", help=f"number of brokers (default {_BROKERS})")
     parser.add_argument(
-        "--port",
-        type=int,
-        default=9092,
-        metavar="PORT",
-        help="port of the first broker, the others follow; 0 takes free ones (default 9092)",
+        "--port", type=whole, metavar="PORT", help=f"port of the first broker, the others follow; 0 takes free ones (default {_PORT})"
     )
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--host", metavar="ADDRESS", help=f"address to listen on (default {_HOST})")
     parser.add_argument("--insecure-listen", action="store_true", help="allow an address that other machines reach; there is no encryption")
     parser.add_argument("--data", metavar="DIR", help="keep the cluster in DIR (default: a temporary directory)")
-    parser.add_argument("--racks", default="", metavar="A,B,C", help="racks, dealt out to the brokers in turn")
+    parser.add_argument("--racks", metavar="A,B,C", help="racks, dealt out to the brokers in turn")
     parser.add_argument(
         "-c", "--config", action="append", default=[], metavar="KEY=VALUE", help="a broker setting, by Kafka's key; repeatable"
     )
@@ -48,26 +49,35 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         settings = _settings(arguments.config)
         _check(arguments)
-        directory, temporary = _directory(arguments.data)
-    except ClusterError as problem:
+        ReadyFile(arguments.ready_file).claim()
+        if arguments.data is not None:
+            return _run(arguments, _made(Path(arguments.data).absolute()), settings)
+        with tempfile.TemporaryDirectory(prefix="holdwater-", ignore_cleanup_errors=True) as directory:
+            return _run(arguments, Path(directory), settings)
+    except WrongUsage as problem:
         return _refuse(str(problem), 2)
+    except ClusterError as problem:
+        return _refuse(str(problem), 1)
+
+
+def _run(arguments: argparse.Namespace, directory: Path, settings: dict[str, str]) -> int:
+    """The cluster's life; returns its exit code. Raises ``ClusterError``."""
+    ready_file = ReadyFile(arguments.ready_file)
     try:
         plan = _plan(arguments, directory, settings)
         supervisor = Supervisor(plan, directory, _say)
         with announced(directory):
-            code = supervisor.run(lambda: _ready(supervisor), lambda: _write_ready_file(supervisor, arguments.ready_file))
+            code = supervisor.run(lambda: _ready(supervisor), lambda: ready_file.write(supervisor.status()))
         for line in supervisor.problems:
             _refuse(line, code)
         return code
-    except ClusterError as problem:
-        return _refuse(str(problem), 1)
+    except BrokenPipeError:
+        raise  # nobody reads what it says: that is no matter of the directory
     except OSError as problem:
-        return _refuse(f"{problem.filename or directory}: {problem.strerror or problem}; make room or choose another --data directory", 1)
+        where = problem.filename or directory
+        raise ClusterError(f"{where}: {problem.strerror or problem}; make room or choose another --data directory") from problem
     finally:
-        if arguments.ready_file:
-            Path(arguments.ready_file).unlink(missing_ok=True)
-        if temporary:
-            shutil.rmtree(directory, ignore_errors=True)
+        ready_file.remove()
 
 
 def _refuse(why: str, code: int) -> int:
@@ -84,53 +94,88 @@ def _settings(given: list[str]) -> dict[str, str]:
     for each in given:
         key, equals, value = each.partition("=")
         if not equals or not key:
-            raise ClusterError(f"-c takes KEY=VALUE, not '{each}'")
+            raise WrongUsage(f"-c takes KEY=VALUE, not '{each}'")
         if key.strip() not in broker_keys() and "." in key and not key.startswith("listener.name."):
             near = nearest(key.strip(), broker_keys())
-            raise ClusterError(f"{key.strip()} is no broker setting{f'; did you mean {near}?' if near else ''}")
+            raise WrongUsage(f"{key.strip()} is no broker setting{f'; did you mean {near}?' if near else ''}")
         settings[key.strip()] = value.strip()
     return settings
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if not 1 <= arguments.brokers <= 32:
-        raise ClusterError(f"--brokers takes 1 to 32, not {arguments.brokers}")
-    if arguments.port != 0 and not 1024 <= arguments.port <= 65_000:
-        raise ClusterError(f"--port takes 0 or 1024 to 65000, not {arguments.port}")
-    if not arguments.host.startswith(_LOOPBACK) and not arguments.insecure_listen:
-        raise ClusterError(
+    if arguments.brokers is not None and not 1 <= arguments.brokers <= 32:
+        raise WrongUsage(f"--brokers takes 1 to 32, not {arguments.brokers}")
+    if arguments.port and not 1024 <= arguments.port <= 65_000:
+        raise WrongUsage(f"--port takes 0 or 1024 to 65000, not {arguments.port}")
+    if arguments.host is not None and not arguments.host.startswith(_LOOPBACK) and not arguments.insecure_listen:
+        raise WrongUsage(
             f"{arguments.host} may be reached from other machines, without encryption or passwords; say --insecure-listen if you mean it"
         )
 
 
-def _directory(data: str | None) -> tuple[Path, bool]:
-    if data is None:
-        return Path(tempfile.mkdtemp(prefix="holdwater-")), True
-    directory = Path(data).absolute()
+def _made(directory: Path) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise ClusterError(f"can't create {directory}: {problem.strerror}") from problem
-    return directory, False
+        raise WrongUsage(f"can't create {directory}: {problem.strerror}") from problem
+    return directory
 
 
 def _plan(arguments: argparse.Namespace, directory: Path, settings: dict[str, str]) -> ClusterPlan:
     plan = load_plan(directory)
     if plan is None:
-        racks = [rack for rack in arguments.racks.split(",") if rack]
-        plan = make_plan(brokers=arguments.brokers, host=arguments.host, port=arguments.port, racks=racks, settings=settings)
-        _check_settings(plan, directory)
-        try:
-            format_cluster(plan, directory)
-        except ClusterError as problem:
-            raise ClusterError(f"{problem} ({directory} holds no {'cluster.json'}, so it is no cluster of holdwater's)") from problem
-        plan.save(directory)
-        return plan
+        return _new_plan(arguments, directory, settings)
+    _check_same(arguments, plan, directory)
     if settings:
         plan = ClusterPlan(plan.cluster_id, plan.host, plan.nodes, plan.settings | settings)
         _check_settings(plan, directory)
         plan.save(directory)
     return plan
+
+
+def _new_plan(arguments: argparse.Namespace, directory: Path, settings: dict[str, str]) -> ClusterPlan:
+    require_empty(directory)
+    plan = make_plan(
+        brokers=_BROKERS if arguments.brokers is None else arguments.brokers,
+        host=_HOST if arguments.host is None else arguments.host,
+        port=_PORT if arguments.port is None else arguments.port,
+        racks=_racks(arguments),
+        settings=settings,
+    )
+    _check_settings(plan, directory)
+    try:
+        format_cluster(plan, directory)
+        plan.save(directory)
+    except KeyboardInterrupt:  # a half-made cluster would be refused the next time
+        for node in plan.nodes:
+            shutil.rmtree(directory / f"broker-{node.node_id}", ignore_errors=True)
+        (directory / PLAN_FILE).unlink(missing_ok=True)
+        raise
+    return plan
+
+
+def _racks(arguments: argparse.Namespace) -> list[str]:
+    return [rack for rack in (arguments.racks or "").split(",") if rack]
+
+
+def _check_same(arguments: argparse.Namespace, plan: ClusterPlan, directory: Path) -> None:
+    """A cluster stays as it was made: flags that say otherwise are refused. Port 0 fits any."""
+    racks = [node.rack for node in plan.nodes]
+    asked = {"--brokers": arguments.brokers, "--port": arguments.port or None, "--host": arguments.host, "--racks": arguments.racks}
+    made = {
+        "--brokers": len(plan.nodes),
+        "--port": plan.nodes[0].port,
+        "--host": plan.host,
+        "--racks": ",".join(rack for rack in racks if rack),
+    }
+    if arguments.racks is not None and dealt(_racks(arguments), len(racks)) == racks:
+        asked["--racks"] = made["--racks"]
+    others = [flag for flag, value in asked.items() if value is not None and value != made[flag]]
+    if others:
+        was, now = (", ".join(f"{flag} {values[flag]}" if values[flag] else f"no {flag}" for flag in others) for values in (made, asked))
+        raise WrongUsage(
+            f"the cluster in {directory} was made with {was}, not with {now}; leave that out, or name another directory with --data"
+        )
 
 
 def _check_settings(plan: ClusterPlan, directory: Path) -> None:
@@ -140,14 +185,6 @@ def _check_settings(plan: ClusterPlan, directory: Path) -> None:
         raise ClusterError(" ".join(problem.problems)) from problem
     for warning in config.warnings:
         print(f"holdwater up: {warning}", file=sys.stderr)
-
-
-def _write_ready_file(supervisor: Supervisor, ready_file: str | None) -> None:
-    """Whole or not at all, and again whenever a broker's pid changes."""
-    if ready_file:
-        temporary = f"{ready_file}.part"
-        Path(temporary).write_text(json.dumps(supervisor.status(), indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, ready_file)
 
 
 def _ready(supervisor: Supervisor) -> None:

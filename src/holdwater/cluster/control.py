@@ -59,10 +59,7 @@ def find(data: str | None, ready_file: str | None) -> Path:
     if data is not None:
         return Path(data)
     if ready_file is not None:
-        try:
-            return Path(json.loads(Path(ready_file).read_text(encoding="utf-8"))["data"])
-        except (OSError, ValueError, KeyError) as problem:
-            raise ClusterError(f"{ready_file} is no ready file of a cluster: {problem}") from problem
+        return Path(read_ready_file(Path(ready_file))["data"])
     running = sorted(_running())
     if len(running) == 1:
         return running[0]
@@ -70,6 +67,19 @@ def find(data: str | None, ready_file: str | None) -> Path:
         raise ClusterError("no cluster runs here; start one with: holdwater up")
     listed = ", ".join(str(path) for path in running)
     raise ClusterError(f"several clusters run here ({listed}); say which with --data DIR or --ready-file FILE")
+
+
+def read_ready_file(path: Path) -> dict[str, Any]:
+    """What a cluster has written for ``--ready-file``; ``data`` is in it, a text. Raises ``ClusterError``."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise ClusterError(f"can't read the ready file {path}: {problem.strerror or problem}; is the cluster ready?") from problem
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("data"), str):
+        raise ClusterError(f"{path} is no ready file of a cluster; name the one that holdwater up has with --ready-file")
+    return found
 
 
 @contextlib.contextmanager

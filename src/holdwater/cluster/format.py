@@ -3,14 +3,26 @@
 from pathlib import Path
 
 from holdwater.broker.opening import format_node
-from holdwater.cluster.plan import ClusterError, ClusterPlan, new_id
+from holdwater.cluster.plan import PLAN_FILE, ClusterError, ClusterPlan, new_id
 from holdwater.core.quorum import Endpoint, Voter
 from holdwater.kernel.configs.broker import BrokerConfig
 from holdwater.kernel.identifiers import uuid_from_text, uuid_to_text
 from holdwater.kernel.ports import DiskFailure
 from holdwater.node.disk import RealDisk
 from holdwater.node.server import wall_ms
-from holdwater.storage.directories import DirectoryRefused, MetaProperties, format_directory
+from holdwater.storage.directories import DirectoryRefused, MetaProperties, format_directory, is_empty_directory
+
+
+def require_empty(directory: Path) -> None:
+    """Raises ``ClusterError`` when a directory without a plan has something in it: what lies there is not ours to build on."""
+    try:
+        empty = is_empty_directory(RealDisk(), str(directory))
+    except DiskFailure as problem:
+        raise ClusterError(str(problem)) from problem
+    if not empty:
+        raise ClusterError(
+            f"{directory} is not empty and has no {PLAN_FILE}, so no cluster of holdwater up is in it; name an empty directory with --data"
+        )
 
 
 def format_cluster(plan: ClusterPlan, directory: Path) -> None:

@@ -105,10 +105,15 @@ def make_plan(*, brokers: int, host: str, port: int, racks: list[str], settings:
     """A new cluster. With ``port`` 0 free ports are looked for below the range from which the system gives ports to clients."""
     ports = _free_ports(host, brokers) if port == 0 else [(port + index, port + 100 + index) for index in range(brokers)]
     nodes = [
-        NodePlan(index + 1, ports[index][0], ports[index][1], uuid_to_text(new_id()), racks[index % len(racks)] if racks else None)
-        for index in range(brokers)
+        NodePlan(index + 1, ports[index][0], ports[index][1], uuid_to_text(new_id()), rack)
+        for index, rack in enumerate(dealt(racks, brokers))
     ]
     return ClusterPlan(uuid_to_text(new_id()), host, nodes, dict(settings))
+
+
+def dealt(racks: list[str], brokers: int) -> list[str | None]:
+    """The rack of each broker in turn."""
+    return [racks[index % len(racks)] if racks else None for index in range(brokers)]
 
 
 def new_id() -> bytes:

@@ -89,8 +89,9 @@ class Session:
                 break
             time.sleep(0.2)
         if len(self.nodes) < wanted:
+            count = f"{len(self.nodes)} broker{'s' if len(self.nodes) != 1 else ''}"
             raise UsageError(
-                f"the cluster has {len(self.nodes)} broker{'s' if len(self.nodes) != 1 else ''}; a topic of replication factor {wanted} needs {wanted}",
+                f"the cluster has {count}; a topic of replication factor {wanted} needs {wanted}",
                 "start more brokers, or lower --replication-factor",
             )
         self._create_topic()

@@ -186,12 +186,6 @@ _ELECTION = (
         ),
     ),
     PlantedBug(
-        "anybody-may-lead",
-        "any live replica is elected, in sync or not",
-        ("R11", "R4", "M6"),
-        (Change("core.metadata.election", "PartitionChange._is_eligible", "return in_line and", "return in_line | True and"),),
-    ),
-    PlantedBug(
         "leader-epoch-not-raised",
         "a new leader keeps the leader epoch of the one before",
         ("M6", "R9", "R1", "crash"),
@@ -431,6 +425,7 @@ _TOPICS = (
                 "self.logs.delete(partition.topic_partition)",
                 "pass",
             ),
+            Change(_MANAGER, "ReplicaManager._host", "elif stored is not None and stored[0] != topic_id:", "elif False:"),
         ),
     ),
 )

@@ -221,7 +221,8 @@ class SimNode:
         assert opened is not None
         marks = {p.topic_partition: p.replica.high_watermark for p in broker.replicas.hosted() if p.replica is not None}
         opened.close(broker.lifecycle.broker_epoch, marks)
-        self._stopped_cleanly = not self.has_failed_directory
+        # One that never registered proves nothing of the process before it, whose broker epoch the metadata still have.
+        self._stopped_cleanly = not self.has_failed_directory and broker.lifecycle.broker_epoch >= 0
         self._trace.line(self.machine, "stopped cleanly")
         self.disk.crash()
         self._gone()

@@ -46,6 +46,8 @@ def _draw_replica_settings(rng: Rng, texts: dict[str, str]) -> None:
         texts["broker.heartbeat.interval.ms"] = "1000"
     if rng.chance(0.2):
         texts["max.incremental.fetch.session.cache.slots"] = "1"
+    if rng.chance(0.4):
+        texts["leader.imbalance.check.interval.seconds"] = str(rng.uniform_ms(1, 8))
     if rng.chance(0.1):
         texts["holdwater.quick.failover.ms"] = str(rng.uniform_ms(50, 5_000))
 

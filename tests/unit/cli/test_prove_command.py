@@ -73,11 +73,14 @@ class TestRefused:
         ("arguments", "why"),
         [
             (("--kills", "0"), "must be 1 or more"),
-            (("--kills", "x"), "invalid _positive value"),
+            (("--kills", "x"), "'x' is no whole number"),
+            (("--brokers", "1"), "a topic of replication factor 3 needs 3 brokers, not 1"),
+            (("--replication-factor", "5"), "a topic of replication factor 5 needs 5 brokers, not 3"),
+            (("--value-size", "31"), "it takes 32 or more"),
             (("--rate", "0"), "must be above 0"),
             (("--rate", "60000"), "measures itself"),
             (("--steady", "-1"), "0 or more"),
-            (("--steady", "nan"), "0 or more"),
+            (("--steady", "nan"), "'nan' is no number"),
             (("--min-controller-kills", "-1"), "0 or more"),
             (("--kill", "nobody"), "invalid choice"),
             (("--min-controller-kills", "2"), "2 controller kills do not fit into 1 kills"),
@@ -97,6 +100,7 @@ class TestRefused:
     def test_wrong_usage(self, arguments: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         said = refused(capsys, "prove", "leader-election", "--evidence", str(tmp_path / "evidence"), *arguments)
         assert why in said
+        assert not (tmp_path / "evidence").exists()
 
     def test_nobody_at_the_address(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         commands = ("--kill-command", "true {id}", "--start-command", "true {id}", "--evidence", str(tmp_path / "evidence"))

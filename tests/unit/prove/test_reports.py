@@ -184,6 +184,20 @@ class TestPage:
         assert "kill 1 at 10.00 s" in said
         assert content.count("<polyline") == 4
 
+    def test_figures_stand_to_the_right_and_legends_apart(self, tmp_path: Path) -> None:
+        content, page = self.page(held(), tmp_path)
+        assert '<th scope="col" class=figure>actual</th>' in content
+        assert "<td class=figure>2,000 ms</td>" in content
+        assert '<th scope="col" class=figure>write pause ms</th>' in content
+        assert '<th scope="col">it led</th>' in content
+        assert "fault started again All pictures" in " ".join("".join(page.text).split())
+
+    def test_a_run_without_pauses_says_so(self, tmp_path: Path) -> None:
+        content, _ = self.page(held(), tmp_path / "pauses")
+        assert "there were none" not in content
+        content, _ = self.page(Story().send(1, at_s=1), tmp_path / "none")
+        assert "none was acknowledged (there were none)" in content
+
     def test_nothing_gets_through_unescaped(self, tmp_path: Path) -> None:
         content, _ = self.page(invalid(), tmp_path)
         assert "broker 2 was &lt;away&gt; &amp; out" in content

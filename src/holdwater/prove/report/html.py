@@ -44,16 +44,23 @@ def _head(report: dict[str, Any]) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:
-    """Cells are HTML already; a first cell names its row."""
-    heads = "".join(f'<th scope="col">{escape(one)}</th>' for one in head)
-    body = "".join(f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows)
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "", *, right: Sequence[str] = ()) -> str:
+    """Cells are HTML already; a first cell names its row. ``right`` are the columns of figures, by their heads."""
+    sides = [" class=figure" if one in right else "" for one in head]
+    heads = "".join(f'<th scope="col"{side}>{escape(one)}</th>' for one, side in zip(head, sides, strict=True))
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>'
+        + "".join(f"<td{side}>{cell}</td>" for cell, side in zip(row[1:], sides[1:], strict=True))
+        + "</tr>"
+        for row in rows
+    )
     return f'<div class="scroll"><table class="{style}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _expectations(report: dict[str, Any]) -> str:
     rows = "".join(_expectation(one) for one in report["expectations"])
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("expectation", "expected", "actual", "verdict"))
+    sides = {"expectation": "", "expected": " class=figure", "actual": " class=figure", "verdict": ""}
+    heads = "".join(f'<th scope="col"{side}>{name}</th>' for name, side in sides.items())
     table = f'<table class="numbers"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
     return f'<section><h2>Expected and actual</h2><div class="scroll">{table}</div></section>'
 
@@ -66,7 +73,7 @@ def _expectation(one: dict[str, Any]) -> str:
     if one["reason"] and (one["bound"] or one["verdict"] not in ("held", "invalid")):
         details.append(one["reason"])
     badge = f'<span class="badge small {one["verdict"]}">{one["verdict"]}</span>'
-    cells = f"<td>{escape(expected_text(one))}</td><td>{escape(actual_text(one))}</td><td>{badge}</td>"
+    cells = f"<td class=figure>{escape(expected_text(one))}</td><td class=figure>{escape(actual_text(one))}</td><td>{badge}</td>"
     row = f'<tr{" class=open" if details else ""}><th scope="row">{escape(one["name"])}</th>{cells}</tr>'
     more = "".join(f"<div>{escape(detail)}</div>" for detail in details)
     return row + (f'<tr><td class="detail" colspan="4">{more}</td></tr>' if more else "")
@@ -83,7 +90,8 @@ def _pictures(judged: Judged) -> str:
     return "".join(
         (
             "<section><h2>Timeline</h2>",
-            '<p class="legend"><span class="key fault-key"></span>fault <span class="key start-key"></span>started again. ',
+            '<p class="legend"><span class="entry"><span class="key fault-key"></span>fault</span> ',
+            '<span class="entry"><span class="key start-key"></span>started again</span> ',
             "All pictures share one time axis; point at a bar for its values.</p>",
             f"<p><small>The first {len(partitions)} partitions are drawn, {left_out} are not.</small></p>" if left_out else "",
             _figure(
@@ -92,7 +100,8 @@ def _pictures(judged: Judged) -> str:
                 _keys((("sent", "sent"), ("acknowledged", "acknowledged"), ("read", "read"))),
             ),
             _figure(
-                "Refused: a write waited and none was acknowledged (200 ms and more)",
+                "Pauses of 200 ms and more: a write waited and none was acknowledged"
+                + ("" if judged.write_pauses or judged.read_pauses else " (there were none)"),
                 charts.refused(judged, axis, partitions),
                 _keys((("pause-write", "no acknowledgement"), ("pause-read", "no delivery"))),
             ),
@@ -122,7 +131,7 @@ def _figure(caption: str, picture: str, legend: str) -> str:
 
 def _keys(entries: Iterable[tuple[str, str]]) -> str:
     swatch = '<svg class="swatch" viewBox="0 0 12 12"><rect class="{}" width="12" height="12" rx="2"/></svg>'
-    return "".join(f'<span class="entry">{swatch.format(style)}{escape(text)}</span>' for style, text in entries)
+    return " ".join(f'<span class="entry">{swatch.format(style)}{escape(text)}</span>' for style, text in entries)
 
 
 def _rounds(report: dict[str, Any]) -> str:
@@ -139,7 +148,7 @@ def _rounds(report: dict[str, Any]) -> str:
     if not rows:
         return ""
     head = ("round", "at", "fault", "it led", "write pause ms", "read pause ms", "new leaders after ms", "whole ms after start")
-    return f"<section><h2>Rounds</h2>{_table(head, rows, 'numbers')}</section>"
+    return f"<section><h2>Rounds</h2>{_table(head, rows, 'numbers', right=('at', *head[4:]))}</section>"
 
 
 def _findings(report: dict[str, Any]) -> str:
@@ -171,7 +180,8 @@ def _windows(report: dict[str, Any]) -> str:
     ]
     if not rows:
         return ""
-    return f"<section><h2>Longest pauses</h2>{_table(('what', 'from', 'ms', 'waited', 'why'), rows, 'numbers')}</section>"
+    table = _table(("what", "from", "ms", "waited", "why"), rows, "numbers", right=("from", "ms", "waited"))
+    return f"<section><h2>Longest pauses</h2>{table}</section>"
 
 
 def _settings(report: dict[str, Any]) -> str:

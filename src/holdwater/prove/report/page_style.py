@@ -21,7 +21,7 @@ code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,monospace;background:var(--
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;vertical-align:top;padding:5px 10px 5px 0;border-bottom:1px solid var(--line)}tbody th{font-weight:400}
 thead th{color:var(--dim);font-weight:600;font-size:.82rem}.numbers td{white-space:nowrap;font-variant-numeric:tabular-nums}
-
+.numbers .figure{text-align:right;padding-right:28px}
 tr.open>*{border-bottom:0;padding-bottom:0}
 .numbers td.detail{font-size:.82rem;white-space:normal;overflow-wrap:anywhere;padding-top:2px}
 .prose{white-space:normal;display:inline-block;min-width:26ch}

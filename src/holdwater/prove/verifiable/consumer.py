@@ -12,9 +12,9 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from holdwater.prove.errors import UsageError
-from holdwater.prove.verifiable.lines import Lines, Stop, text_of
+from holdwater.prove.verifiable.lines import Lines, Stop, connect, text_of
 from holdwater.rpc import RpcError
-from holdwater.rpc.calls import connect_to_any, describe_topic, parse_bootstrap
+from holdwater.rpc.calls import describe_topic
 from holdwater.wire import messages
 
 POLL_S = 0.1
@@ -86,7 +86,10 @@ class VerifiableConsumer:
         self._consumer: Consumer
 
     def run(self, stop: Stop) -> int:
-        """Consume until the wanted number or a signal; returns the exit code. Raises ``UsageError`` when no broker answers."""
+        """Consume until the wanted number or a signal; returns the exit code.
+
+        Raises ``UsageError`` when no broker answers, and ``BrokenPipeError``, after an orderly end, when nobody reads the lines any more.
+        """
         partitions = self._without_groups()
         try:
             self._consumer = Consumer(self._config)
@@ -99,13 +102,14 @@ class VerifiableConsumer:
             self._grouped = False
             self._consumer.assign([TopicPartition(self._options.topic, partition, self._start()) for partition in partitions])
             self._tell("partitions_assigned", [(self._options.topic, partition) for partition in partitions])
-        while not stop and not self._finished():
+        while not stop and not self._finished() and not self._lines.unread:
             self._poll()
         if stop:
             self._lines.say("shutdown_requested")
         if partitions is not None:
             self._tell("partitions_revoked", [(self._options.topic, partition) for partition in partitions])
         self._consumer.close()
+        self._lines.check()
         self._lines.say("shutdown_complete")
         if not stop:
             self._lines.say("shutdown_requested")  # Kafka's tool says it last when it ends by itself: its exit hook runs then
@@ -120,7 +124,7 @@ class VerifiableConsumer:
     def _without_groups(self) -> list[int] | None:
         """All partitions of the topic when the cluster has no group coordinator; ``None`` when it has one."""
         try:
-            with connect_to_any(parse_bootstrap(self._options.bootstrap_server)) as connection:
+            with connect(self._options.bootstrap_server) as connection:
                 if connection.supports(messages.JoinGroupRequest):
                     return None
                 print(
@@ -128,8 +132,8 @@ class VerifiableConsumer:
                     file=sys.stderr,
                 )
                 return self._partitions(connection)
-        except (RpcError, ValueError) as error:
-            raise UsageError(f"no broker answers at {self._options.bootstrap_server}: {error}", "check --bootstrap-server") from error
+        except RpcError as error:
+            raise UsageError(f"{self._options.bootstrap_server} answers no more: {error}", "check the brokers") from error
 
     def _partitions(self, connection: Any) -> list[int]:
         deadline = time.monotonic() + _TOPIC_LIMIT_S

@@ -1,6 +1,10 @@
 """What both verifiable clients share: the JSON lines, the properties file, the signals."""
 
+import contextlib
+import errno
 import json
+import os
+import select
 import signal
 import sys
 import time
@@ -12,22 +16,48 @@ from typing import Any, TextIO
 from confluent_kafka import KafkaError
 
 from holdwater.prove.errors import UsageError
+from holdwater.rpc import Connection, RpcError
+from holdwater.rpc.calls import connect_to_any, parse_bootstrap
 
 _JAVA_ONLY = ("key.serializer", "value.serializer", "key.deserializer", "value.deserializer", "interceptor.classes", "metric.reporters")
 """Properties of Java's clients that mean nothing here."""
 
 
 class Lines:
-    """Writes one JSON object per line, each flushed: a reader learns of an acknowledgement when it happens."""
+    """Writes one JSON object per line, each flushed: a reader learns of an acknowledgement when it happens.
+
+    A reader that goes away ends nothing by itself, since librdkafka's callbacks write too and must not raise: what is said after that is
+    dropped, and the loop of the client looks at ``unread``.
+    """
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
+        self._gone = False
+        self._watch = select.poll()
+        with contextlib.suppress(OSError):  # one in memory has no descriptor, and its reader stays
+            self._watch.register(self._out.fileno(), 0)
 
     def say(self, name: str, **values: Any) -> None:
         """One event. ``None`` is written as null, as Kafka does for an absent key."""
+        if self._gone:
+            return
         line = {"timestamp": time.time_ns() // 1_000_000, "name": name, **values}
-        self._out.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
-        self._out.flush()
+        try:
+            self._out.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
+            self._out.flush()
+        except BrokenPipeError:
+            self._gone = True
+
+    @property
+    def unread(self) -> bool:
+        """Whether the reader is gone; also known when nothing was written since."""
+        self._gone = self._gone or bool(self._watch.poll(0))
+        return self._gone
+
+    def check(self) -> None:
+        """Raises ``BrokenPipeError`` when the reader is gone."""
+        if self.unread:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 class Stop:
@@ -48,6 +78,14 @@ class Stop:
     def exit_code(self) -> int:
         """128 + the signal, or 0."""
         return 128 + self.signal if self.signal else 0
+
+
+def connect(bootstrap_server: str) -> Connection:
+    """A connection to one of the brokers, made before a client of librdkafka's is, which would look for them for ever. Raises ``UsageError``."""
+    try:
+        return connect_to_any(parse_bootstrap(bootstrap_server))
+    except (RpcError, ValueError) as error:
+        raise UsageError(f"no broker answers at {bootstrap_server}: {error}", "check --bootstrap-server") from error
 
 
 def read_properties(path: Path) -> dict[str, str]:

@@ -96,8 +96,9 @@ class LastReplicaStanding(ImageInvariant):
                     continue
                 from_elr = state.leader in old.elr and not any(member in state.isr for member in old.isr)
                 in_line = state.leader in old.isr or from_elr
-                # An eligible replica may lose its place in the very change that elects, when its broker registers after an unclean stop.
-                nobody = not old.isr and not any(watch.nodes[member].started_after_clean_stop for member in old.elr)
+                # An eligible replica may lose its place in the very change that elects: its broker registers after an unclean stop, or its
+                # directory has failed.
+                nobody = not old.isr and not any(_may_have_everything(watch.nodes[member]) for member in old.elr)
                 alone = nobody and state.leader in old.last_known_elr and state.isr == (state.leader,) and not state.elr
                 if not in_line and not alone:
                     raise SafetyViolation("R11", f"{topic.name}-{index}: n{state.leader} was elected, it was not in line: {old} -> {state}")
@@ -183,6 +184,11 @@ class TopicIdsAreNeverReused(ImageInvariant):
                 raise SafetyViolation("M7", f"{node}: topic {name} was deleted before metadata offset {now.last_offset} and is there")
             if now.topic_ids.get(name) != topic_id:
                 raise SafetyViolation("M7", f"{node}: two topics are called {name}")
+
+
+def _may_have_everything(node: SimNode) -> bool:
+    """Whether nothing is known that a node's process and its disks have lost."""
+    return node.started_after_clean_stop and node.state != "OFF" and not node.has_failed_directory
 
 
 IMAGE_INVARIANTS: tuple[type[ImageInvariant], ...] = (

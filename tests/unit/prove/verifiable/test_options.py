@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.support.fake_broker import FakeBroker
 
 from holdwater.cli.main import main
 from holdwater.prove.errors import UsageError
@@ -77,6 +78,8 @@ def test_pace() -> None:
     [
         (("verifiable-producer", "-b", "h:1", "--topic", "t", "--repeating-keys", "0"), "must be 1 or more"),
         (("verifiable-producer", "-b", "h:1", "--topic", "t", "--command-config", "/absent"), "cannot read /absent"),
+        (("verifiable-producer", "-b", "127.0.0.1:1", "--topic", "t"), "no broker answers at 127.0.0.1:1"),
+        (("verifiable-producer", "-b", "h", "--topic", "t"), "no broker answers at h: 'h' is no host:port"),
         (("verifiable-consumer", "-b", "127.0.0.1:1", "--topic", "t", "--group-id", "g"), "no broker answers at 127.0.0.1:1"),
         (("verifiable-consumer", "-b", "h:1", "--topic", "t", "--group-id", "g", "--reset-policy", "x"), "'x' is no reset policy"),
     ],
@@ -91,5 +94,7 @@ def test_wrong_usage(arguments: tuple[str, ...], why: str, capsys: pytest.Captur
 
 def test_a_setting_that_librdkafka_does_not_know(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "c").write_text("no.such=1\n")
-    assert main(["verifiable-producer", "-b", "127.0.0.1:1", "--topic", "t", "--command-config", str(tmp_path / "c")]) == 2
+    with FakeBroker({}) as broker:
+        flags = ("-b", f"127.0.0.1:{broker.port}", "--topic", "t", "--command-config", str(tmp_path / "c"))
+        assert main(["verifiable-producer", *flags]) == 2
     assert 'No such configuration property: "no.such"' in capsys.readouterr().err

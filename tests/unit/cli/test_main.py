@@ -1,0 +1,31 @@
+"""What ends every command alike: Ctrl-C, and a reader of the output that goes away."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from holdwater.cli import main as command
+from holdwater.cli.main import main
+
+
+def test_an_interrupted_import_is_no_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.importlib, "import_module", interrupted)
+    assert main(["up"]) == 130
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["prove", "--list"]])
+def test_a_reader_that_is_gone_ends_it_quietly(arguments: list[str]) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command = [sys.executable, "-m", "holdwater", *arguments]
+    buffered = os.environ | {"PYTHONUNBUFFERED": ""}
+    done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True, timeout=60, env=buffered)
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (3, "")
