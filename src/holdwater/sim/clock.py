@@ -10,8 +10,8 @@ from typing import Any
 from holdwater.kernel.invariant import invariant
 
 WALL_START_MS = 1_700_000_000_000
-STORM_COUNT = 30_000
-"""Events within one virtual second after which something is going in circles; a few hundred are usual, a few thousand when all is caught up on."""
+STORM_COUNT = 6_000
+"""Events within one virtual second after which something is going in circles; some hundred are usual, two thousand when all is caught up on."""
 
 
 class Storm(Exception):  # noqa: N818 - named for what it is

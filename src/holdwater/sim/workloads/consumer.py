@@ -123,7 +123,7 @@ class Consumer(Client):
         named = {index: at for index, at in wanted.items() if session.known.get(index) != at}
         forgotten = [index for index in session.known if index not in wanted]
         plan = self.plan
-        session.known = dict(wanted) if plan.sessions else {}
+        session.known = {**wanted} if plan.sessions else {}
         parts = [
             FetchRequest.FetchPartition(
                 partition=index,
@@ -172,7 +172,7 @@ class Consumer(Client):
                 index = data.partition_index
                 has_records |= bool(data.records)
                 if index in wanted and not self._take(leader_id, (topic_id, index), wanted[index], data):
-                    session.known.pop(index, None)
+                    session.name_again(index)
                     refused = True
         if refused:
             self._rest(leader_id)
@@ -236,7 +236,7 @@ class Consumer(Client):
     def _forget(self, key: Key) -> None:
         """Name the partition again in the next fetch, though nothing has changed."""
         for session in self._sessions.values():
-            session.known.pop(key[1], None)
+            session.name_again(key[1])
 
     def _refused(self, key: Key, place: Place, asked: Wanted, error_code: int) -> None:
         name = ErrorCode(error_code).name

@@ -64,8 +64,9 @@ class Session:
         self.busy = False
         self.id = 0
         self.epoch = 0
-        self.known: dict[int, Wanted] = {}
-        """Partitions as the broker knows them."""
+        self.known: dict[int, Wanted | None] = {}
+        """Partitions as the broker knows them; ``None`` for one that is to be named again. Who leaves it out must be told to forget it, or a
+        partition whose leader has moved would be answered with an error at once, again and again."""
         self.number = 0
         """Counts how often it began anew: an answer from before says nothing of it."""
         self.resume_us = 0
@@ -77,6 +78,11 @@ class Session:
         self.epoch = 0
         self.known = {}
         self.number += 1
+
+    def name_again(self, index: int) -> None:
+        """Name a partition in the next fetch, though nothing has changed."""
+        if index in self.known:
+            self.known[index] = None
 
     def answered(self, session_id: int) -> None:
         """The broker goes on with this session, or, with 0, does not keep one."""
