@@ -18,6 +18,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from holdwater.cli.numbers import natural, number, positive, seconds
+
 if TYPE_CHECKING:
     from holdwater.sim.campaign import Play
     from holdwater.sim.casefile import Case
@@ -29,11 +31,11 @@ DEFAULT_SEEDS = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of ``holdwater simulate``."""
     which = parser.add_argument_group("which seeds")
-    which.add_argument("--seeds", type=_positive, metavar="N", help=f"so many (default {DEFAULT_SEEDS}, without --minutes)")
-    which.add_argument("--first-seed", type=_natural, default=1, metavar="N", help="the first of them (default %(default)s)")
+    which.add_argument("--seeds", type=positive, metavar="N", help=f"so many (default {DEFAULT_SEEDS}, without --minutes)")
+    which.add_argument("--first-seed", type=_seed, default=1, metavar="N", help="the first of them (default %(default)s)")
     which.add_argument("--minutes", type=_minutes, metavar="M", help="as many as can be begun in this time")
     which.add_argument("--fail-fast", action="store_true", help="begin no more after one has failed")
-    which.add_argument("--seed", type=_natural, metavar="N", help="this one, with its story in virtual time")
+    which.add_argument("--seed", type=_seed, metavar="N", help="this one, with its story in virtual time")
     which.add_argument("--replay", type=Path, metavar="FILE", help="a saved case, with its story in virtual time")
     what = parser.add_argument_group("what they are")
     what.add_argument("--fault-seconds", type=_seconds, metavar="S", help="virtual seconds with faults (default 60)")
@@ -41,38 +43,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--bug", action="append", default=[], metavar="NAME", help="plant a bug that the simulator is to find; repeatable")
     what.add_argument("--bugs", action="store_true", help="list the bugs that can be planted, and end")
     how = parser.add_argument_group("how, and what is kept and shown")
-    how.add_argument("--jobs", type=_positive, metavar="N", help="seeds played at a time (default: as many as there are cores)")
+    how.add_argument("--jobs", type=positive, metavar="N", help="seeds played at a time (default: as many as there are cores)")
     how.add_argument("--no-shrink", action="store_true", help="do not look for the smallest schedule of a seed that fails")
     how.add_argument("--shrink-seconds", type=_seconds, default=60.0, metavar="S", help="longest search for one (default %(default)g)")
     how.add_argument("--evidence", type=Path, metavar="DIR", help="folder for saved cases (default: holdwater-evidence/simulate-TIME-SEED)")
     how.add_argument("--format", choices=("text", "json"), default="text", help="what is printed at the end (default %(default)s)")
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
-
-
-def _natural(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**53:
-        raise argparse.ArgumentTypeError("must be 0 or more, and below 2**53")
+def _seed(text: str) -> int:
+    value = natural(text)
+    if value >= 2**53:
+        raise argparse.ArgumentTypeError("must be below 2**53")
     return value
 
 
 def _minutes(text: str) -> float:
-    value = float(text)
+    value = number(text)
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError("must be a number of minutes above 0")
     return value
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0.001 <= value < 1e6:
-        raise argparse.ArgumentTypeError("must be a number of seconds, 0.001 or more")
+    value = seconds(text)
+    if value < 0.001:
+        raise argparse.ArgumentTypeError("must be 0.001 seconds or more")
     return value
 
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from holdwater.core.quorum.roles import TRANSITIONS
 from holdwater.kernel.buggify import POINTS
 from holdwater.sim.faults import KINDS
-from holdwater.sim.run import Outcome
+from holdwater.sim.run import LEAST_OPERATIONS, WHOLE_SEED_MS, Outcome
 
 JUDGED_FROM_SEEDS = 200
-SEED_VIRTUAL_MS = 60_000
-SEED_OPERATIONS = 500
+SEED_VIRTUAL_MS = WHOLE_SEED_MS
+SEED_OPERATIONS = LEAST_OPERATIONS
 SEED_FAULTS = 5
 """What a seed that held must have been through at least."""
 
@@ -78,6 +78,10 @@ FLOORS: dict[str, int] = {
     "workload producer-reset": 20,
     "workload zombie-request": 20,
     "workload late-fetch": 20,
+    "workload deleted-topic-refused": 50,
+    "workload zombie-answered-with-offset": 50,
+    "workload read-damaged": 2,
+    "workload lost-with-acks-1": 10,
     "workload reset-to-earliest": 5,
     "workload offset-earliest": 50,
     "workload offset-latest": 50,
@@ -98,6 +102,9 @@ FLOORS: dict[str, int] = {
     "setting replica.high.watermark.checkpoint.interval.ms": 20,
     "setting replica.fetch.wait.max.ms": 10,
     "setting holdwater.quick.failover.ms": 5,
+    "setting log.flush.offset.checkpoint.interval.ms": 20,
+    "setting log.flush.start.offset.checkpoint.interval.ms": 20,
+    "setting log.index.interval.bytes": 20,
 }
 """At least so often in ``JUDGED_FROM_SEEDS`` seeds. The kinds of fault, the quorum's transitions and the points of ``buggify`` are whole by
 themselves: a new one is on the list as soon as it is in its own table."""

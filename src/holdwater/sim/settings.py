@@ -32,6 +32,12 @@ def _draw_log_settings(rng: Rng, texts: dict[str, str]) -> None:
         texts["metadata.log.segment.ms"] = str(rng.uniform_ms(1_000, 20_000))
     if rng.chance(0.3):
         texts["replica.high.watermark.checkpoint.interval.ms"] = str(rng.uniform_ms(100, 5_000))
+    if rng.chance(0.3):
+        texts["log.flush.offset.checkpoint.interval.ms"] = str(rng.uniform_ms(100, 5_000))
+    if rng.chance(0.3):
+        texts["log.flush.start.offset.checkpoint.interval.ms"] = str(rng.uniform_ms(100, 5_000))
+    if rng.chance(0.3):
+        texts["log.index.interval.bytes"] = str(rng.uniform_ms(0, 1_000))
 
 
 def _draw_replica_settings(rng: Rng, texts: dict[str, str]) -> None:

@@ -5,8 +5,9 @@ Life of a broker's directories: ``format_directory`` once; ``LogDirectories(...)
 
 Invariants: a partition lies in one directory only; where a topic was deleted and made again while a directory was offline, two may hold a
 partition of that name, with different topic ids: both wait until ``settle`` says which one is meant. A directory that failed stays failed
-until the process ends: its logs are released and its partitions are nobody's here (KIP-112, KIP-858). The checkpoint of recovery points is
-lowered before a log is cut below its own, and forgets a partition before its directory goes, so that it never speaks of bytes that came later.
+until the process ends: its logs are released and its partitions are nobody's here (KIP-112, KIP-858). The checkpoints of recovery
+points and high watermarks are lowered before a log is cut below its own, and forget a partition before its directory goes, so that they never
+speak of bytes that came later. A log is synced when it has been recovered after a crash.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -147,9 +148,11 @@ class LogDirectories:
             wall_ms=wall_ms,
             slice_bytes=slice_bytes,
         )
-        if not directory.is_clean and self.topic_ids[partition] is not None:
-            log.sync_with(directory.topic_id_file(partition))  # it may never have been synced
         self._adopt(directory, partition, log)
+        if not directory.is_clean and log.damage is None:
+            if self.topic_ids[partition] is not None:
+                log.sync_with(directory.topic_id_file(partition))  # it may never have been synced
+            log.sync()  # nor any cut that the last session made: until it is, a power loss could undo it
 
     def settle(self, partition: TopicPartition, topic_id: bytes | None, wall_ms: int, uuid: bytes) -> None:
         """Of the logs of one name keep that of the topic that there is, which is read now, and delete the others. ``None``: there is none.
@@ -190,7 +193,7 @@ class LogDirectories:
 
     def _attach(self, directory: LogDirectory, partition: TopicPartition, log: PartitionLog) -> None:
         directory.logs[partition] = log
-        log.before_cut = lambda offset: directory.lower_recovery_point(partition, offset)
+        log.before_cut = lambda offset: directory.prepare_cut(partition, offset)
         log.before_removal = lambda offset: directory.raise_log_start(partition, offset)
 
     # The metadata quorum's part

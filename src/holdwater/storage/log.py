@@ -4,9 +4,10 @@ Invariants, besides those of ``kernel.ports.Log``:
 - segments are contiguous and rising; all but the last (the active one) never change; ``log_start_offset`` lies in the first one or after it;
 - what a failed append left behind is cut away before anything else is written, or the log refuses every later append;
 - a log whose sync failed takes and syncs nothing more: the kernel may have dropped what was to be written, and would call it written;
-- ``synced_end_offset`` never passes what the files, their directory entries and the leader-epoch file hold durably; before a cut lowers it,
-  ``before_cut`` has stored the lower value, so that a recovery point on disk never speaks of bytes that came later (INVARIANTS R12). Before
-  segments below a new log start go, ``before_removal`` has stored it: some may come back after a power loss, and not all (R14).
+- ``synced_end_offset`` never passes what the files, their directory entries and the leader-epoch file hold durably; before a cut,
+  ``before_cut`` has stored where, so that a recovery point or high watermark on disk never speaks of bytes that came later (INVARIANTS R12);
+- until a cut is synced a power loss may bring back what it removed: ``unsynced_cut`` says from where, and no higher high watermark is stored;
+- before segments below a new log start go, ``before_removal`` has stored it: some may come back after a power loss, and not all (R14).
 
 Not in here: the high watermark, who may append, when to sync. ``recovery`` builds a ``PartitionLog``; ``PartitionLog.create`` makes a new one.
 """
@@ -78,7 +79,7 @@ class PartitionLog:
         """Segments after ``damage``: kept on disk, not part of the log, removed by the next cut."""
         self.events: list[LogEvent] = []
         self.before_cut: Callable[[int], None] | None = None
-        """Called with the new synced end offset before the log is cut below the old one; must store it durably."""
+        """Called with the offset before the log is cut there; must store durably that no recovery point or high watermark is above it."""
         self.before_removal: Callable[[int], None] | None = None
         """Called with the log start offset before segments below it are removed; must store it durably."""
         self._disk = disk
@@ -92,6 +93,7 @@ class PartitionLog:
         self._synced = synced_end_offset
         self._unsynced = Unsynced([one for one, following in pairwise(segments) if following.base_offset > synced_end_offset])
         self._cut_count = 0
+        self._unsynced_cut: int | None = None
         self._failure: DiskFailure | None = None
         self._failed_sync: DiskFailure | None = None
         self._latest_epoch = epochs.latest
@@ -119,6 +121,7 @@ class PartitionLog:
         """Note that all of it is on disk durably, as after a clean stop."""
         self._unsynced.settle()
         self._synced = self._end
+        self._unsynced_cut = None
         self._epochs.begin_sync()
 
     def sync_with(self, path: str) -> None:
@@ -159,6 +162,11 @@ class PartitionLog:
     def cut_count(self) -> int:
         """How often the log was cut since it was opened."""
         return self._cut_count
+
+    @property
+    def unsynced_cut(self) -> int | None:
+        """From which offset on a power loss may bring back records that a cut has removed; ``None`` when every cut is synced."""
+        return self._unsynced_cut
 
     @property
     def failure(self) -> DiskFailure | None:
@@ -462,9 +470,10 @@ class PartitionLog:
 
     def _prepare_cut(self, offset: int) -> None:
         self._cut_count += 1
-        if self.before_cut is not None and (offset < self._synced or self.damage is not None):
+        if self.before_cut is not None:
             self.before_cut(offset)
         self._synced = min(self._synced, offset)
+        self._unsynced_cut = offset if self._unsynced_cut is None else min(self._unsynced_cut, offset)
         for segment in reversed(self.damaged_segments):
             segment.remove()
         self.damaged_segments = []
@@ -531,6 +540,7 @@ class PartitionLog:
         self._chain.let_close()
         if job.cut_count == self._cut_count:  # else what was synced may be gone, and what is there now came later
             self._synced = max(self._synced, job.end_offset)
+            self._unsynced_cut = None
         self._unsynced.segments = [one for one in self._unsynced.segments if one not in job.rolled]
         for segment in job.rolled:
             self._chain.cool(segment)

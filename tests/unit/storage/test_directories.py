@@ -271,6 +271,35 @@ def test_a_clean_stop_is_remembered_with_its_broker_epoch_and_only_once() -> Non
     assert opened(disk).clean_broker_epoch == -1, "the mark went before anything else happened, durably"
 
 
+@pytest.mark.parametrize("is_killed_between", [False, True])
+@pytest.mark.parametrize("is_stored_before", [False, True])
+def test_no_stored_high_watermark_passes_what_a_power_loss_may_bring_back(is_stored_before: bool, is_killed_between: bool) -> None:
+    """Seed 30061: an unsynced cut was undone, and the stored high watermark spoke of the records that had taken its place."""
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    fill(directories.create(A0, ID_A, CONFIG, 1_000), 3, 2, epoch=0)
+    stop(directories, {A0: 5 if is_stored_before else 3})
+    directories = opened(disk, ONE)
+    log = directories.logs[A0]
+    log.truncate_to(3)
+    fill(log, 4, 4, epoch=1)
+    if not is_stored_before:
+        directories.checkpoint_high_watermarks({A0: 11})
+    if is_killed_between:
+        disk.crash()
+        directories = opened(disk, ONE)
+        directories.checkpoint_high_watermarks({A0: 11})
+    disk.power_loss()
+    directories = opened(disk, ONE)
+    log, high_watermark = directories.logs[A0], directories.high_watermark(A0)
+    assert log.damage is None
+    assert high_watermark == (11 if is_killed_between else 3)
+    assert log.epoch_at(3) == (1 if is_killed_between else 0), "a start after a crash syncs what it found, and only it"
+    directories.logs[A0].sync()
+    directories.checkpoint_high_watermarks({A0: 5})
+    assert directories.high_watermark(A0) == 5
+
+
 def test_an_unclean_directory_makes_the_whole_stop_unclean() -> None:
     disk = formatted(ONE, TWO)
     stop(opened(disk))
@@ -293,7 +322,8 @@ def test_checkpoints_bound_what_a_start_after_a_crash_scans() -> None:
     disk.crash()
     directories = opened(disk, ONE)
     assert directories.logs[A0].log_end_offset == 4
-    assert directories.logs[A0].events[-1].kind == "shorter"
+    assert directories.high_watermark(A0) == 4, "so was this one"
+    assert directories.logs[A0].events == [], "nothing is missing that was not removed on purpose"
 
 
 def test_a_damaged_checkpoint_file_costs_a_scan() -> None:
