@@ -2,9 +2,9 @@
 
 Why it is done so stands in docs/decisions/0005-durability.md.
 
-A partition at one of these levels is *noted* when its log grows, and when it takes a role: its log may then hold what a killed process has left
-in the page cache (who begins to lead at level fsync has synced that before). At the end of the wake one sync of each noted log that is due covers
-all that the wake appended to it (group commit); a log at level ``interval`` that is not due yet gets a timer.
+A partition at one of these levels is *noted* when its log grows, and when it takes a role (who begins to lead at level fsync has synced before).
+At the end of the wake one sync of each noted log that is due covers all that the wake appended to it (group commit); a log at level ``interval``
+that is not due yet gets a timer.
 
 What holds at level ``fsync``, besides the rules of ``core.replica``:
 
