@@ -45,6 +45,7 @@ _ARTIFACTS = {
         ("org.apache.kafka", "kafka-tools", TOOLS_VERSION),
         ("org.apache.kafka", "trogdor", TOOLS_VERSION),
     ],
+    "streams": [("org.apache.kafka", "kafka-streams", SERVER_VERSION)],
 }
 _LOGGING = [("org.apache.logging.log4j", name, LOG4J_VERSION) for name in ("log4j-slf4j-impl", "log4j-core")]
 
@@ -83,6 +84,11 @@ def server_libs() -> Path:
 def tools_libs() -> Path:
     """The folder of the tools' jars; resolved first when it is not there."""
     return _libs("tools")
+
+
+def streams_libs() -> Path:
+    """The folder of the jars of Kafka Streams and of the Java client that it runs on; resolved first when it is not there."""
+    return _libs("streams")
 
 
 def _libs(name: str) -> Path:

@@ -63,7 +63,7 @@ class ListLog:
         self.batches.append(Stored(base, base + header.last_offset_delta, leader_epoch, head + body))
         return AppendResult(0, base, base + header.last_offset_delta, -1, duplicate=False)
 
-    def append_as_follower(self, data: bytes, wall_ms: int) -> int:
+    def append_as_follower(self, data: bytes, wall_ms: int, gaps_end: int = 2**63 - 1) -> int:
         for position, header, end in batches(data):
             check_crc(data, position, header)
             if header.base_offset != self.log_end_offset:

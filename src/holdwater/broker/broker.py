@@ -17,11 +17,13 @@ from holdwater.broker.assignments import Assignments
 from holdwater.broker.connection import Call, Connection
 from holdwater.broker.controller_channel import ControllerChannel
 from holdwater.broker.controller_host import ControllerHost
+from holdwater.broker.coordinators.makers import make_coordinators
 from holdwater.broker.fetch_context import SessionCache
 from holdwater.broker.fetcher import Fetchers
 from holdwater.broker.handlers.api_versions import refuse_version
 from holdwater.broker.handlers.fetch import retry
 from holdwater.broker.handlers.table import TABLE
+from holdwater.broker.housekeeping import Housekeeping
 from holdwater.broker.isr import IsrChanges
 from holdwater.broker.lifecycle import Lifecycle
 from holdwater.broker.links import Links
@@ -32,6 +34,7 @@ from holdwater.broker.replica_manager import ReplicaManager
 from holdwater.broker.suspects import Suspects
 from holdwater.broker.timers import Timers
 from holdwater.broker.transport import Transport
+from holdwater.broker.verification import Verifications
 from holdwater.core.metadata.changes import ImageChanges, changes_between
 from holdwater.core.metadata.image import EMPTY_IMAGE, MetadataImage
 from holdwater.core.metadata.registrations import Endpoint
@@ -127,6 +130,9 @@ class Broker:
         self.fetch_sessions = SessionCache(config.int("max.incremental.fetch.session.cache.slots"), lambda: rng.below(2**31 - 1) + 1)
         self.fetch_max_bytes = config.int("fetch.max.bytes")
         self.producer_ids = ProducerIds(self)
+        self.coordinators = make_coordinators(self)
+        self.verifications = Verifications(self)
+        self.housekeeping = Housekeeping(self)
         self.suspects = Suspects(self)
         self.assignments = Assignments(self)
         self.controller_host = ControllerHost(self)
@@ -154,6 +160,8 @@ class Broker:
             self._every(self.config.int("replica.high.watermark.checkpoint.interval.ms"), self.replicas.checkpoint_high_watermarks)
             self._every(self.config.int("log.flush.offset.checkpoint.interval.ms"), self.replicas.checkpoint_recovery_points)
             self._every(self.config.int("log.flush.start.offset.checkpoint.interval.ms"), self.replicas.checkpoint_log_starts)
+            self._every(self.config.int("producer.id.expiration.check.interval.ms"), self.replicas.expire_producers)
+            self.housekeeping.start()
 
     def _every(self, interval_ms: int, work: Callable[[], None]) -> None:
         interval_ms = max(interval_ms, 1)
@@ -301,6 +309,7 @@ class Broker:
             self._takes_part = True
             changes = changes_between(EMPTY_IMAGE, image)
         self.replicas.react(image, changes)
+        self.coordinators.metadata_changed(changes)
         if changes.partitions:
             self.assignments.image_changed()
 
@@ -363,6 +372,7 @@ class Broker:
 
         def leave() -> None:
             self.suspects.stop()
+            self.coordinators.stop()
             self.replicas.stop_leading()
             self.metadata.quorum.resign(self.mono_ms)
             self.metadata.pump()

@@ -4,6 +4,8 @@ from typing import Protocol
 
 from holdwater.kernel.identifiers import TopicPartition
 from holdwater.kernel.ports import Log
+from holdwater.storage.cleanable import Cleanable
+from holdwater.storage.cleaning import Cleaning
 
 
 class LogStore(Protocol):
@@ -59,6 +61,22 @@ class LogStore(Protocol):
 
     def delete(self, topic_partition: TopicPartition) -> None:
         """Remove a log for good."""
+        ...
+
+    def delete_old_segments(self, topic_partition: TopicPartition, high_watermark: int) -> bool:
+        """Delete what retention by age and size lets go, below the high watermark; whether there was anything."""
+        ...
+
+    def cleanable(self, topic_partition: TopicPartition, high_watermark: int) -> Cleanable | None:
+        """What compaction would find in a log; ``None`` when its topic is not compacted, or it is not here."""
+        ...
+
+    def clean(self, topic_partition: TopicPartition, found: Cleanable, map_limit_count: int) -> Cleaning | None:
+        """A round of compaction, to be stepped through; ``None`` when the log is not here. ``map_limit_count``: keys it may remember."""
+        ...
+
+    def checkpoint_cleaner(self, topic_partition: TopicPartition, offset: int) -> None:
+        """Store up to where a log is compacted."""
         ...
 
     def high_watermark(self, topic_partition: TopicPartition) -> int:

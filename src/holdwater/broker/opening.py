@@ -10,6 +10,8 @@ from holdwater.kernel.identifiers import TopicPartition
 from holdwater.kernel.invariant import invariant
 from holdwater.kernel.ports import Disk, DiskFailure, Log
 from holdwater.kernel.rng import Rng
+from holdwater.storage.cleanable import Cleanable, cleanable
+from holdwater.storage.cleaning import Cleaning
 from holdwater.storage.config import LogConfig
 from holdwater.storage.directories import LogDirectories, MetaProperties, format_directory
 from holdwater.storage.properties import read_meta_properties
@@ -41,16 +43,26 @@ def metadata_log_config(config: BrokerConfig) -> LogConfig:
 
 def log_config(texts: dict[str, str]) -> LogConfig:
     """A log's settings from its topic's effective configuration."""
+    is_compacted = "compact" in texts["cleanup.policy"]
+    segment_ms, max_lag_ms = int(texts["segment.ms"]), int(texts["max.compaction.lag.ms"])
     return LogConfig(
         segment_bytes=int(texts["segment.bytes"]),
-        segment_ms=int(texts["segment.ms"]),
+        segment_ms=min(segment_ms, max_lag_ms) if is_compacted else segment_ms,
         segment_index_bytes=int(texts["segment.index.bytes"]),
         index_interval_bytes=int(texts["index.interval.bytes"]),
         max_message_bytes=int(texts["max.message.bytes"]),
         message_timestamp_type=texts["message.timestamp.type"],
         message_timestamp_before_max_ms=int(texts["message.timestamp.before.max.ms"]),
         message_timestamp_after_max_ms=int(texts["message.timestamp.after.max.ms"]),
-        compact="compact" in texts["cleanup.policy"],
+        delete="delete" in texts["cleanup.policy"],
+        retention_ms=int(texts["retention.ms"]),
+        retention_bytes=int(texts["retention.bytes"]),
+        compact=is_compacted,
+        min_cleanable_dirty_ratio=float(texts["min.cleanable.dirty.ratio"]),
+        min_compaction_lag_ms=int(texts["min.compaction.lag.ms"]),
+        max_compaction_lag_ms=max_lag_ms,
+        delete_retention_ms=int(texts["delete.retention.ms"]),
+        max_decompressed_bytes=int(texts["max.decompressed.message.bytes"]),
     )
 
 
@@ -125,6 +137,27 @@ class DirectoryLogs:
         """See ``LogStore``."""
         return self._directories.remove_deleted()
 
+    def delete_old_segments(self, topic_partition: TopicPartition, high_watermark: int) -> bool:
+        """See ``LogStore``."""
+        log = self._directories.logs.get(topic_partition)
+        return log is not None and log.delete_old_segments(high_watermark, self._wall_ms())
+
+    def cleanable(self, topic_partition: TopicPartition, high_watermark: int) -> Cleanable | None:
+        """See ``LogStore``."""
+        log = self._directories.logs.get(topic_partition)
+        if log is None or not log.config.compact:
+            return None
+        return cleanable(log, self._directories.cleaner_offset(topic_partition), high_watermark, self._wall_ms())
+
+    def clean(self, topic_partition: TopicPartition, found: Cleanable, map_limit_count: int) -> Cleaning | None:
+        """See ``LogStore``."""
+        log = self._directories.logs.get(topic_partition)
+        return None if log is None else Cleaning(log, found, map_limit_count=map_limit_count, wall_ms=self._wall_ms())
+
+    def checkpoint_cleaner(self, topic_partition: TopicPartition, offset: int) -> None:
+        """See ``LogStore``."""
+        self._directories.checkpoint_cleaner(topic_partition, offset)
+
     def high_watermark(self, topic_partition: TopicPartition) -> int:
         """See ``LogStore``."""
         return self._directories.high_watermark(topic_partition)
@@ -171,7 +204,7 @@ class OpenedNode:
 
         Raises ``DiskFailure`` when that leaves no directory for partitions, or takes the one with the metadata log.
         """
-        default = LogConfig()
+        default = LogConfig(producer_id_expiration_ms=self._config.int("producer.id.expiration.ms"))
         directories = self.directories
         yield from directories.load(lambda _: default, self._wall_ms())
         has_room = any(each.takes_partitions for each in directories.online())

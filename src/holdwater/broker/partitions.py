@@ -1,6 +1,7 @@
 """Partitions hosted by this broker, and who waits for news of them."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from holdwater.broker.record_check import RecordCheck
 from holdwater.broker.timers import Timer
@@ -12,6 +13,17 @@ from holdwater.kernel.ports import Log
 
 if TYPE_CHECKING:
     from holdwater.broker.fetch_context import FetchContext, FetchItem
+
+
+_EXPECTED_MAX = 10_000
+
+
+class Expected(NamedTuple):
+    """Transactional records that wait for their coordinator's word (KIP-890)."""
+
+    producer_epoch: int
+    lowest_sequence: int
+    """Of those that came: one that came later must not be appended before it, though its own question is answered first."""
 
 
 class HostedPartition:
@@ -27,11 +39,13 @@ class HostedPartition:
         "failure",
         "follower_items",
         "log",
+        "on_role",
         "record_check",
         "replica",
         "sync_timer",
         "topic_id",
         "topic_partition",
+        "verified",
         "wake",
     )
 
@@ -49,6 +63,11 @@ class HostedPartition:
         """When the log is synced; ``None`` at level page-cache."""
         self.sync_timer: Timer | None = None
         """When the oldest unsynced record will have waited ``flush.ms``."""
+        self.on_role: Callable[[HostedPartition], None] | None = None
+        """Is told of each change of role: a coordinator's partition has one."""
+        self.verified: dict[int, Expected] = {}
+        """By producer id, from when the coordinator is asked whether its transaction is open until records are appended. A marker that comes between
+        makes the answer void."""
         self.wake = wake
         """Broker-wide: fetches to look at again when the current input has been worked off."""
         self.follower_items: dict[FetchItem, None] = {}
@@ -70,6 +89,34 @@ class HostedPartition:
         if isinstance(self.replica, LeaderReplica):
             return 0
         return ErrorCode.KAFKA_STORAGE_ERROR if self.failure else ErrorCode.NOT_LEADER_OR_FOLLOWER
+
+    def expect_transaction(self, producer_id: int, producer_epoch: int, sequence: int) -> bool:
+        """Whether the coordinator has to be asked before the producer's transactional records are appended. If so, its word is expected now."""
+        if self.log.has_open_transaction(producer_id, producer_epoch):
+            return False
+        verified = self.verified
+        known = verified.pop(producer_id, None)
+        lowest = sequence if known is None or known.producer_epoch != producer_epoch else min(known.lowest_sequence, sequence)
+        if len(verified) >= _EXPECTED_MAX:
+            del verified[next(iter(verified))]
+        verified[producer_id] = Expected(producer_epoch, lowest)
+        return True
+
+    def transaction_error(self, producer_id: int, producer_epoch: int, sequence: int, *, begins_at_zero: bool) -> int:
+        """Why transactional records may not be appended: 0 where the log holds the open transaction, or the coordinator's word is there for it.
+
+        ``begins_at_zero``: whether a producer that is new here must begin with sequence 0, as those of transaction version 2 do.
+        """
+        log = self.log
+        known_epoch = log.producer_epoch(producer_id)
+        if producer_epoch < known_epoch or log.has_open_transaction(producer_id, producer_epoch):
+            return 0  # of the former the log itself says what is wrong
+        expected = self.verified.get(producer_id)
+        if expected is None or expected.producer_epoch != producer_epoch:
+            return ErrorCode.INVALID_TXN_STATE
+        if sequence > expected.lowest_sequence or (begins_at_zero and known_epoch < 0 and sequence > 0):
+            return ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+        return 0
 
     def records_appended(self) -> None:
         """The leader's log has grown: followers that wait for it are woken."""
@@ -102,3 +149,6 @@ class HostedPartition:
         for item in (*self.follower_items, *self.consumer_items):
             item.context.dirty[item] = None
             wake[item.context] = None
+        self.verified.clear()
+        if self.on_role is not None:
+            self.on_role(self)

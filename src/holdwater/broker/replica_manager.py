@@ -7,6 +7,7 @@ partition, create, lead, follow, stop or delete, with no fixed replica set in mi
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from holdwater.broker.coordinators.kinds import BY_TOPIC
 from holdwater.broker.durability import LogSyncs
 from holdwater.broker.fetch_context import FetchContext, end_of_epoch
 from holdwater.broker.log_store import LogStore
@@ -136,6 +137,12 @@ class ReplicaManager:
         """Store how far each log is synced, from where the next start after a crash will have to check it."""
         self._checkpoint(self.logs.checkpoint_recovery_points)
 
+    def expire_producers(self) -> None:
+        """Forget producers that have been silent for long."""
+        expiration_ms = self.broker.config.int("producer.id.expiration.ms")
+        for partition in self._by_id.values():
+            partition.log.expire_producers(self.broker.wall_ms, expiration_ms)
+
     def checkpoint_log_starts(self) -> None:
         """Store the log start offsets."""
         self._checkpoint(self.logs.checkpoint_log_starts)
@@ -227,12 +234,15 @@ class ReplicaManager:
         log = stored[1] if stored is not None else self.logs.create(name, topic_id, texts)
         if stored is not None:
             self.logs.configure(name, texts)
+        self._tell_housekeeping(texts)
         partition = HostedPartition(name, topic_id, log, self.wake)
         partition.record_check = record_check(texts, self.broker.config)
         partition.durability = durability_of(texts)
         partition.failure = self.logs.damage(name)
         if partition.failure is not None:
             self.broker.note(f"{name} stays offline: its log is damaged: {partition.failure}")
+        if topic in BY_TOPIC:
+            partition.on_role = self.broker.coordinators.role_changed
         self._by_id[(topic_id, index)] = partition
         self._by_name[(topic, index)] = partition
         return partition
@@ -378,6 +388,10 @@ class ReplicaManager:
         """What lies under a topic's own configuration on this broker."""
         return Layers(image.broker_config(self.node_id), image.cluster_config(), self.broker.static_texts)
 
+    def _tell_housekeeping(self, texts: dict[str, str]) -> None:
+        if "compact" in texts["cleanup.policy"]:
+            self.broker.housekeeping.compacted_topic_hosted()
+
     def _number(self, image: MetadataImage, topic: str, key: str) -> int:
         return effective_int(key, image.topic_config(topic), self.layers(image))
 
@@ -392,6 +406,7 @@ class ReplicaManager:
                 continue
             texts = self._config(image, topic)
             self.logs.configure(partition.topic_partition, texts)
+            self._tell_housekeeping(texts)
             partition.record_check = record_check(texts, self.broker.config)
             self.syncs.configure(partition, texts)
             replica = partition.replica

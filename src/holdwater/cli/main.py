@@ -28,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "broker": Command("holdwater.cli.broker", "one broker in the foreground, from a server.properties"),
     "cluster": Command("holdwater.cli.cluster", "kill, stop, pause, resume or start a broker of a running cluster"),
     "prove": Command("holdwater.cli.prove", "make a failure happen under a real client, and say what was lost"),
+    "group": Command("holdwater.cli.group", "groups of any Kafka: list, describe, show or move offsets, delete"),
     "simulate": Command("holdwater.cli.simulate", "play whole clusters in virtual time, each from a seed, and judge what came of them"),
     "verifiable-producer": Command("holdwater.cli.verifiable_producer", "Kafka's VerifiableProducer: its flags, its JSON lines"),
     "verifiable-consumer": Command("holdwater.cli.verifiable_consumer", "Kafka's VerifiableConsumer: its flags, its JSON lines"),

@@ -177,12 +177,19 @@ class Log(Protocol):
         """Largest leader epoch in the epoch cache, or -1."""
         ...
 
-    def append_as_leader(self, data: bytes, header: BatchHeader, leader_epoch: int, wall_ms: int) -> AppendResult:
-        """Check one batch (CRC already checked) against its producer's state, give it the next offsets and the epoch, and append it."""
+    def append_as_leader(
+        self, data: bytes, header: BatchHeader, leader_epoch: int, wall_ms: int, transaction_version: int = 0
+    ) -> AppendResult:
+        """Check one batch (CRC already checked) against its producer's state, give it the next offsets and the epoch, and append it.
+
+        ``transaction_version``: of the transaction that a marker ends.
+        """
         ...
 
-    def append_as_follower(self, data: bytes, wall_ms: int) -> int:
+    def append_as_follower(self, data: bytes, wall_ms: int, gaps_end: int = 2**63 - 1) -> int:
         """Append whole batches as the leader stored them (a torn last batch is ignored); returns the new log end offset.
+
+        ``gaps_end``: compaction has left no gap between batches at or above it (no checksum covers a base offset, and a wrong one looks like a gap).
 
         Raises ``CorruptRecords`` on a wrong CRC or an offset that is not the log end offset; nothing of that batch and after is written.
         """
@@ -225,6 +232,14 @@ class Log(Protocol):
         """Leader epoch of the record at ``offset`` by the epoch cache, or -1."""
         ...
 
+    def has_open_transaction(self, producer_id: int, producer_epoch: int) -> bool:
+        """Whether the log holds records of the producer's transaction under that epoch, and no marker after them."""
+        ...
+
+    def producer_epoch(self, producer_id: int) -> int:
+        """The producer epoch under which the producer last wrote, -1 when nothing is known of it."""
+        ...
+
     def last_stable_offset(self, high_watermark: int) -> int:
         """First offset of the earliest open transaction, at most ``high_watermark``."""
         ...
@@ -243,6 +258,10 @@ class Log(Protocol):
 
     def sync(self) -> None:
         """Make everything appended so far durable."""
+        ...
+
+    def expire_producers(self, wall_ms: int, expiration_ms: int) -> int:
+        """Forget producers that have been silent for ``expiration_ms`` and have no open transaction; returns how many."""
         ...
 
     def size_bytes(self) -> int:

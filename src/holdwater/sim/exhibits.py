@@ -3,27 +3,8 @@
 Many are traces of bugs that Kafka once had and wrote a proposal (KIP) about.
 """
 
-from typing import NamedTuple
-
-
-class Change(NamedTuple):
-    """One function's source with ``old`` replaced by ``new``. ``module`` is below the package, ``function`` qualified."""
-
-    module: str
-    function: str
-    old: str
-    new: str
-
-
-class PlantedBug(NamedTuple):
-    """One exhibit."""
-
-    name: str
-    summary: str
-    codes: tuple[str, ...]
-    """By which invariants it may be found."""
-    changes: tuple[Change, ...]
-
+from holdwater.sim.exhibit import Change, PlantedBug
+from holdwater.sim.exhibits_coordination import COORDINATION_EXHIBITS
 
 _LEADER = "core.replica.leader"
 _FETCH_LOOK = "broker.fetch_context"
@@ -66,7 +47,7 @@ _HIGH_WATERMARK = (
         "acknowledged-before-the-commit",
         "acks=all is answered as soon as the leader has the records",
         ("R4", "P2"),
-        (Change("broker.handlers.produce", "handle", "replica.high_watermark < end:", "replica.high_watermark < 0:"),),
+        (Change("broker.handlers.produce", "_append_all", "replica.high_watermark < end:", "replica.high_watermark < 0:"),),
     ),
     PlantedBug(
         "duplicate-acknowledged-at-once",
@@ -439,4 +420,5 @@ EXHIBITS: tuple[PlantedBug, ...] = (
     *_QUORUM,
     *_DURABILITY,
     *_TOPICS,
+    *COORDINATION_EXHIBITS,
 )

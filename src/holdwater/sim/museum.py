@@ -12,7 +12,8 @@ from importlib import import_module
 from types import CodeType, FunctionType
 from typing import Any
 
-from holdwater.sim.exhibits import EXHIBITS, Change, PlantedBug
+from holdwater.sim.exhibit import Change, PlantedBug
+from holdwater.sim.exhibits import EXHIBITS
 
 BUGS: dict[str, PlantedBug] = {bug.name: bug for bug in EXHIBITS}
 NAMES: tuple[str, ...] = tuple(BUGS)
@@ -55,6 +56,8 @@ def _find(module: str, name: str) -> FunctionType:
         found = inspect.getattr_static(found, part)
     if isinstance(found, property):
         found = found.fget
+    if isinstance(found, staticmethod):
+        found = found.__func__
     if not isinstance(found, FunctionType):
         raise NotPlanted(f"{module}.{name} is no function")
     return found

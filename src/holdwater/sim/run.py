@@ -1,13 +1,14 @@
 """One seed from beginning to end: a cluster, a workload, faults, then peace, and the judgement."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from holdwater.kernel.buggify import POINTS
 from holdwater.kernel.rng import Rng
 from holdwater.sim import museum
 from holdwater.sim.clock import Storm
 from holdwater.sim.cluster import Settings, SimCluster
+from holdwater.sim.coordination.plan import draw_coordination
 from holdwater.sim.faults import Fault, Faults, draw_schedule
 from holdwater.sim.settings import draw_settings
 from holdwater.sim.verdicts import LivenessViolation, SafetyViolation
@@ -77,6 +78,10 @@ class Seed:
         self.plan = plan
         self.settings: Settings = draw_settings(rng.fork())
         workload_rng, schedule_rng, faults_rng, buggify_rng = rng.fork(), rng.fork(), rng.fork(), rng.fork()
+        coordination_rng = rng.fork()
+        coordination = draw_coordination(coordination_rng, self.settings.brokers)
+        if coordination is not None:
+            self.settings = replace(self.settings, broker={**self.settings.broker, **coordination.texts})
         self.schedule = plan.schedule
         if self.schedule is None:
             self.schedule = draw_schedule(
@@ -90,8 +95,14 @@ class Seed:
         self.cluster.watch.tell = self.cluster.trace.line
         if tell is not None:
             self.cluster.trace.on_line = _teller(tell)
-        self.workload = Workload.from_plan(self.cluster, workload_rng, draw_workload(workload_rng.fork()))
-        self.faults = Faults(self.cluster, self.schedule, TOPIC, faults_rng)
+        drawn = draw_workload(workload_rng.fork())
+        if coordination is not None:
+            drawn = drawn.with_less()
+        self.workload = Workload.from_plan(self.cluster, workload_rng, drawn, coordination)
+        aims = [TOPIC] if coordination is None else [TOPIC, *coordination.aims]
+        self.faults = Faults(self.cluster, self.schedule, aims[coordination_rng.below(len(aims))], faults_rng)
+        if self.workload.coordination is not None:
+            self.workload.coordination.ledger.clocks_are_right = lambda: not any("clock" in kind for kind in self.faults.counts)
         self.workload.bits_flipped = lambda: "bit flips" in self.faults.counts
         self._buggify(buggify_rng)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 from holdwater.kernel.rng import Rng
 from holdwater.sim.cluster import SimCluster
+from holdwater.sim.coordination.coordination import Coordination
+from holdwater.sim.coordination.plan import EFFECTS, INTERNAL, CoordinationPlan
 from holdwater.sim.verdicts import LivenessViolation, SafetyViolation
 from holdwater.sim.workloads.activities import Churn, Extras, Growth, Reconfiguration, Trimming
 from holdwater.sim.workloads.admin import Activity, Admin
@@ -36,6 +38,7 @@ class Workload:
         interval_us: int = 200_000,
         texts: Mapping[str, str] | None = None,
         plan: WorkloadPlan | None = None,
+        coordination: CoordinationPlan | None = None,
     ) -> None:
         """Without a ``plan``: idempotent producers and plain consumers on one topic."""
         self.plan = plan or WorkloadPlan(
@@ -58,11 +61,16 @@ class Workload:
         ]
         self.late = self._late_senders(rng.fork())
         self.activities = self._activities(rng.fork())
+        self.coordination: Coordination | None = None
+        if coordination is not None:
+            self.coordination = Coordination(cluster, coordination, rng.fork(), self.history)
+            if coordination.groups:
+                self.producers.append(self._producer(len(self.producers) + 1, coordination.jobs, rng.fork()))
 
     @classmethod
-    def from_plan(cls, cluster: SimCluster, rng: Rng, plan: WorkloadPlan) -> "Workload":
-        """What a plan says."""
-        return cls(cluster, rng, plan=plan)
+    def from_plan(cls, cluster: SimCluster, rng: Rng, plan: WorkloadPlan, coordination: CoordinationPlan | None = None) -> "Workload":
+        """What plans say."""
+        return cls(cluster, rng, plan=plan, coordination=coordination)
 
     # --- its parts
 
@@ -119,14 +127,23 @@ class Workload:
 
     def begin(self, limit_ms: int = 30_000) -> None:
         """Create the topics, then let the clients begin."""
-        self._missing = dict.fromkeys(self._topics())
-        for topic in self._topics():
-            partitions, texts = (self.plan.churn_partitions, {}) if topic == CHURN else (self.plan.partitions, self.plan.texts)
+        made = self._made_topics()
+        self._missing = dict.fromkeys(made)
+        for topic, partitions in made.items():
+            texts = self.plan.texts if topic == TOPIC else {}
             self._admin.create(topic, partitions, self.replication, lambda _, topic=topic: self._missing.pop(topic), texts)
         self.cluster.until("the topics are there and led", self._are_led, limit_ms)
         self._set_min_insync_replicas(str(self.plan.min_insync_replicas), limit_ms)
         for client in (*self.producers, *self.consumers, *self.late, *self.activities):
             client.start()
+        if self.coordination is not None:
+            self.coordination.start()
+
+    def _made_topics(self) -> dict[str, int]:
+        """The topics that are there when clients begin, and their numbers of partitions."""
+        counts = {TOPIC: self.plan.partitions, CHURN: self.plan.churn_partitions}
+        made = {topic: counts[topic] for topic in self._topics()}
+        return made | (self.coordination.topics() if self.coordination is not None else {})
 
     def _set_min_insync_replicas(self, text: str | None, limit_ms: int) -> None:
         """See ``WorkloadPlan.min_insync_replicas``."""
@@ -136,7 +153,7 @@ class Workload:
             self.cluster.until("min.insync.replicas is changed (L2)", lambda: bool(done), limit_ms)
 
     def _are_led(self) -> bool:
-        found = [self.cluster.watch.newest.topic(topic) for topic in self._topics()]
+        found = [self.cluster.watch.newest.topic(topic) for topic in self._made_topics()]
         return not self._missing and all(
             topic is not None and all(state.has_leader for state in topic.partitions.values()) for topic in found
         )
@@ -158,6 +175,10 @@ class Workload:
             activity.rest()
         cluster.until("every write is answered (L2)", lambda: not any(producer.waiting_count for producer in self.producers), limit_ms)
         cluster.until("every other request is answered (L2)", self._is_quiet, limit_ms)
+        offsets: dict[str, dict[int, int]] = {}
+        if self.coordination is not None:
+            self.coordination.finish(limit_ms)
+            offsets = self.coordination.audit(limit_ms)
         cluster.until("every broker is back, every ISR full, replicas equal (L1, L3)", self._is_whole, limit_ms)
         cluster.until("everything is read (L5)", lambda: self._all_read() and self._is_whole(), limit_ms)
         took_ms = cluster.now_ms - begin_ms
@@ -165,7 +186,11 @@ class Workload:
         cluster.until("the cluster is whole with another min.insync.replicas (L3)", self._is_whole, limit_ms)
         for client in (self._admin, *self.producers, *self.consumers, *self.late, *self.activities):
             client.stop()
+        for stop in self.coordination.clients() if self.coordination is not None else ():
+            stop()
         self._judge()
+        if self.coordination is not None:
+            self.coordination.judge(offsets)
         return took_ms
 
     def _is_quiet(self) -> bool:
@@ -207,6 +232,8 @@ class Workload:
             if (topic_id, index) not in committed:
                 raise LivenessViolation(f"partition {index} of {self.cluster.watch.newest.topics[topic_id].name} is gone")
             data, start = committed[topic_id, index]
+            if self.cluster.watch.newest.topics[topic_id].name in {EFFECTS, *INTERNAL}:
+                continue  # ``Coordination.judge``
             final[topic_id, index] = FinalLog(_records(data), start, state.leader_epoch)
         judge(self.history, final)
 

@@ -6,6 +6,7 @@ sync under way, keep files open.
 
 from bisect import bisect_right
 
+from holdwater.kernel.invariant import invariant
 from holdwater.kernel.ports import CorruptRecords
 from holdwater.storage.segment import Segment
 
@@ -13,12 +14,14 @@ from holdwater.storage.segment import Segment
 class SegmentChain:
     """``active`` is the segment that is appended to."""
 
-    __slots__ = ("_bases", "_held", "_removed", "_warm", "active", "segments")
+    __slots__ = ("_bases", "_held", "_removed", "_warm", "active", "removed_count", "segments")
 
     def __init__(self, segments: list[Segment]) -> None:
         self.segments = segments
         self._bases = [segment.base_offset for segment in segments]
         self.active = segments[-1]
+        self.removed_count = 0
+        """How many segments were removed; those that compaction has replaced are not counted."""
         self._held = 0
         """While it is not 0, no file is closed: someone syncs them."""
         self._removed: list[Segment] = []
@@ -53,6 +56,10 @@ class SegmentChain:
             self._remove(len(self.segments) - 1)
         self.active = self.segments[-1]
 
+    def with_ends(self, log_end_offset: int) -> list[tuple[Segment, int]]:
+        """Each segment with the offset at which it ends: where the next one starts."""
+        return list(zip(self.segments, [*self._bases[1:], log_end_offset], strict=True))
+
     def has_below(self, offset: int) -> bool:
         """Whether ``remove_below`` would remove any."""
         return len(self.segments) > 1 and self._bases[1] <= offset
@@ -67,6 +74,7 @@ class SegmentChain:
     def _remove(self, index: int) -> None:
         segment = self.segments.pop(index)
         del self._bases[index]
+        self.removed_count += 1
         if segment is self._warm:
             self._warm = None
         if self._held:
@@ -74,6 +82,25 @@ class SegmentChain:
             segment.remove(close=False)
         else:
             segment.remove()
+
+    def replace(self, old: list[Segment], new: Segment) -> None:
+        """Put ``new``, which starts where they start, in the place of adjacent inactive segments. Their files are the caller's."""
+        invariant(not self._held, "no segment is replaced while it is synced")
+        first = self.segments.index(old[0])
+        invariant(
+            self.segments[first : first + len(old)] == old and self.active not in old, "what is replaced is one run of inactive segments"
+        )
+        for segment in old:
+            segment.close()
+        self.segments[first : first + len(old)] = [new]
+        self._bases[first : first + len(old)] = [new.base_offset]
+        if self._warm in old:
+            self._warm = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a sync of its files is under way."""
+        return self._held > 0
 
     def since(self, offset: int) -> list[Segment]:
         """The segment that would hold ``offset``, and those after it."""

@@ -11,12 +11,14 @@ speak of bytes that came later. A log is synced when it has been recovered after
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 
 from holdwater.kernel.identifiers import METADATA_TOPIC, TopicPartition, is_legal_topic_name, uuid_to_text
 from holdwater.kernel.ports import Disk, DiskFailure
 from holdwater.storage.checkpoints import DamagedFile
 from holdwater.storage.config import LogConfig
 from holdwater.storage.directory import DirectoryRefused, LogDirectory
+from holdwater.storage.facts import Damage
 from holdwater.storage.log import PartitionLog
 from holdwater.storage.names import partition_directory
 from holdwater.storage.properties import MetaProperties, read_meta_properties, write_meta_properties
@@ -63,7 +65,7 @@ class LogDirectories:
         self.logs: dict[TopicPartition, PartitionLog] = {}
         self.damaged: dict[TopicPartition, PartitionLog] = {}
         self.topic_ids: dict[TopicPartition, bytes | None] = {}
-        """From ``partition.metadata``; ``None`` when a power loss took the file before its first sync (``set_topic_id`` then)."""
+        """From ``partition.metadata``; ``None`` when a power loss took the file of a log that was empty still (``set_topic_id`` then)."""
         self.metadata_log: PartitionLog | None = None
         self.rivals: dict[TopicPartition, list[LogDirectory]] = {}
         """Partitions found in several directories, with different topic ids. Until ``settle`` they are in none."""
@@ -139,6 +141,7 @@ class LogDirectories:
         self, directory: LogDirectory, partition: TopicPartition, config: LogConfig, wall_ms: int, slice_bytes: int
     ) -> Generator[int, None, None]:
         self.topic_ids[partition] = directory.read_topic_id(partition)
+        config = replace(config, compact=config.compact or directory.may_have_gaps(partition))
         log = yield from load_log(
             self._disk,
             directory.path_of(partition),
@@ -148,10 +151,15 @@ class LogDirectories:
             wall_ms=wall_ms,
             slice_bytes=slice_bytes,
         )
+        is_empty = log.log_start_offset == log.log_end_offset
+        is_known = self.topic_ids[partition] is not None
+        if not directory.is_clean and not is_empty and not is_known and log.damage is None:
+            reason = "the file that names the topic's id is gone, and nobody can say whether these records are of the topic of that name"
+            log.damage = Damage(directory.topic_id_file(partition), 0, log.log_start_offset, reason)
         self._adopt(directory, partition, log)
         if not directory.is_clean and log.damage is None:
-            if self.topic_ids[partition] is not None:
-                log.sync_with(directory.topic_id_file(partition))  # it may never have been synced
+            if is_empty and is_known:
+                log.belong_by(directory.topic_id_file(partition))  # it may never have been synced
             log.sync()  # nor any cut that the last session made: until it is, a power loss could undo it
 
     def settle(self, partition: TopicPartition, topic_id: bytes | None, wall_ms: int, uuid: bytes) -> None:
@@ -195,6 +203,7 @@ class LogDirectories:
         directory.logs[partition] = log
         log.before_cut = lambda offset: directory.prepare_cut(partition, offset)
         log.before_removal = lambda offset: directory.raise_log_start(partition, offset)
+        log.before_gap = lambda: directory.prepare_gap(partition)
 
     # The metadata quorum's part
 
@@ -258,7 +267,7 @@ class LogDirectories:
         path = directory.path_of(partition)
         self._disk.make_directories(path)
         log = PartitionLog.create(self._disk, path, config, wall_ms)
-        log.sync_with(directory.write_topic_id(partition, topic_id))
+        log.belong_by(directory.write_topic_id(partition, topic_id))
         directory.found.append(partition)
         self._home[partition] = directory
         self.topic_ids[partition] = topic_id
@@ -277,7 +286,7 @@ class LogDirectories:
     def set_topic_id(self, partition: TopicPartition, topic_id: bytes) -> None:
         """Write the topic id of a partition whose file was lost with an unsynced creation."""
         directory = self._home[partition]
-        directory.logs[partition].sync_with(directory.write_topic_id(partition, topic_id))
+        directory.logs[partition].belong_by(directory.write_topic_id(partition, topic_id))
         self.topic_ids[partition] = topic_id
 
     def directory_of(self, partition: TopicPartition) -> LogDirectory | None:
@@ -339,6 +348,17 @@ class LogDirectories:
         """Store the replicas' high watermarks; partitions that are not named keep the one stored."""
         for directory in self.online():
             directory.write_high_watermarks(high_watermarks)
+
+    def cleaner_offset(self, partition: TopicPartition) -> int | None:
+        """Up to where the partition's log is compacted, ``None`` when it never was."""
+        home = self._home.get(partition)
+        return home.cleaner_offset(partition) if home is not None else None
+
+    def checkpoint_cleaner(self, partition: TopicPartition, offset: int) -> None:
+        """Store up to where the partition's log is compacted now."""
+        home = self._home.get(partition)
+        if home is not None and home.failure is None:
+            home.write_cleaner_offset(partition, offset)
 
     def high_watermark(self, partition: TopicPartition) -> int:
         """The stored high watermark, 0 when there is none."""

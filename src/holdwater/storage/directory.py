@@ -7,6 +7,7 @@ from holdwater.kernel.ports import Disk, DiskFailure
 from holdwater.storage.checkpoints import DamagedFile, read_offsets, write_offsets
 from holdwater.storage.log import PartitionLog
 from holdwater.storage.names import (
+    CLEANER_FILE,
     DELETE_SUFFIX,
     HIGH_WATERMARK_FILE,
     LOG_START_FILE,
@@ -26,7 +27,9 @@ from holdwater.storage.properties import (
 )
 from holdwater.storage.recovery import Checkpoints
 
-_CHECKPOINT_FILES = (RECOVERY_POINT_FILE, LOG_START_FILE, HIGH_WATERMARK_FILE)
+_CHECKPOINT_FILES = (RECOVERY_POINT_FILE, LOG_START_FILE, HIGH_WATERMARK_FILE, CLEANER_FILE)
+COMPACTED_TOPICS = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
+"""Topics that are always compacted, whose logs may come from Apache Kafka with gaps and without an entry in the cleaner's file."""
 _LOST_DIRECTORY_ID = ZERO_UUID[:-1] + b"\x64"
 """Kafka reserves the ids 0 to 100."""
 
@@ -77,8 +80,15 @@ class LogDirectory:
                 # Without recovery points every log is scanned from its start; without the others a log starts and ends where its files do.
                 self.events.append(str(damaged))
                 self._stored[name] = {}
-                self.clean_broker_epoch = None
+                if name == CLEANER_FILE:
+                    self._renew_cleaner_offsets()
+                else:
+                    self.clean_broker_epoch = None
         self.is_open = True
+
+    def _renew_cleaner_offsets(self) -> None:
+        """The file is damaged, or empty, as Apache Kafka leaves it until it compacts something: any log may have gaps now."""
+        self._store(CLEANER_FILE, dict.fromkeys([one for one in self.found if one.topic != METADATA_TOPIC], 0))
 
     def _check_identity(self, cluster_id: str, node_id: int) -> None:
         path = self.path
@@ -160,8 +170,8 @@ class LogDirectory:
         )
 
     def prepare_cut(self, partition: TopicPartition, offset: int) -> None:
-        """Store a lower recovery point and high watermark before the log is cut."""
-        for name in (RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE):
+        """Store a lower recovery point and high watermark, and where compaction goes on, before the log is cut."""
+        for name in (RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE, CLEANER_FILE):
             stored = self._stored[name]
             if stored.get(partition, 0) > offset:
                 self._store(name, {**stored, partition: offset})
@@ -171,6 +181,23 @@ class LogDirectory:
         stored = self._stored[LOG_START_FILE]
         if stored.get(partition, 0) < offset:
             self._store(LOG_START_FILE, {**stored, partition: offset})
+
+    def may_have_gaps(self, partition: TopicPartition) -> bool:
+        """Whether offsets may be missing between a log's batches: compaction has been here, or at the leader that this log was copied from."""
+        return partition in self._stored[CLEANER_FILE] or partition.topic in COMPACTED_TOPICS
+
+    def prepare_gap(self, partition: TopicPartition) -> None:
+        """Give a log its entry among the cleaner's offsets before it gets its first gap: recovery takes gaps in others for damage."""
+        if partition not in self._stored[CLEANER_FILE]:
+            self.write_cleaner_offset(partition, self.logs[partition].log_start_offset)
+
+    def cleaner_offset(self, partition: TopicPartition) -> int | None:
+        """Up to where a log is compacted, ``None`` when it never was."""
+        return self._stored[CLEANER_FILE].get(partition)
+
+    def write_cleaner_offset(self, partition: TopicPartition, offset: int) -> None:
+        """Store up to where a log is compacted now."""
+        self._store(CLEANER_FILE, {**self._stored[CLEANER_FILE], partition: offset})
 
     def forget_checkpoints(self, partition: TopicPartition) -> None:
         """Take a partition out of every file."""

@@ -29,18 +29,20 @@ from holdwater.kernel.ports import (
     EpochEnd,
     TimestampedOffset,
 )
-from holdwater.storage import search
+from holdwater.storage import retention, search, swap
 from holdwater.storage.chain import SegmentChain
 from holdwater.storage.config import LOG_APPEND_TIME, LogConfig
 from holdwater.storage.epochs import LeaderEpochs
 from holdwater.storage.facts import Damage, LogEvent
 from holdwater.storage.producer_files import ProducerFiles
 from holdwater.storage.producers import Producers, replay, take_in
-from holdwater.storage.segment import Segment
+from holdwater.storage.segment import Segment, sync_path
 from holdwater.storage.sync import SyncJob, Unsynced
+from holdwater.storage.txn_index import AbortedRange
 from holdwater.wire.records import (
     CONTROL_FLAG,
     HEAD_BYTES,
+    HEADER_BYTES,
     LENGTH_OVERHEAD,
     MAGIC,
     TransactionMarker,
@@ -82,6 +84,10 @@ class PartitionLog:
         """Called with the offset before the log is cut there; must store durably that no recovery point or high watermark is above it."""
         self.before_removal: Callable[[int], None] | None = None
         """Called with the log start offset before segments below it are removed; must store it durably."""
+        self.before_gap: Callable[[], None] | None = None
+        """Called before offsets go missing between batches (compaction); must store durably that this log may have such gaps."""
+        self.may_have_gaps = False
+        """Whether offsets may be missing between batches: the topic is compacted, or once was."""
         self._disk = disk
         self._chain = SegmentChain(segments)
         self._active = segments[-1]
@@ -96,6 +102,7 @@ class PartitionLog:
         self._unsynced_cut: int | None = None
         self._failure: DiskFailure | None = None
         self._failed_sync: DiskFailure | None = None
+        self._identity: str | None = None
         self._latest_epoch = epochs.latest
         self.configure(config)
 
@@ -124,6 +131,10 @@ class PartitionLog:
         self._unsynced_cut = None
         self._epochs.begin_sync()
 
+    def belong_by(self, path: str) -> None:
+        """Let the first append make a file of the directory durable before it writes: no record may outlive the file that says whose it is."""
+        self._identity = path
+
     def sync_with(self, path: str) -> None:
         """Let the next sync make another file of the directory durable too, before the recovery point moves."""
         self._unsynced.paths.append(path)
@@ -131,6 +142,7 @@ class PartitionLog:
     def configure(self, config: LogConfig) -> None:
         """Replace the settings; segments already written stay as they are."""
         self.config = config
+        self.may_have_gaps = self.may_have_gaps or config.compact
         self._stamps = config.message_timestamp_type == LOG_APPEND_TIME
         self._max_bytes = config.max_message_bytes
         self._after_max_ms = config.message_timestamp_after_max_ms
@@ -251,6 +263,8 @@ class PartitionLog:
         if self._failure is not None:
             raise self._failure
         invariant(self.damage is None, f"{self.path} is damaged ({self.damage}): nothing may be appended to it")
+        if self._identity is not None:
+            self._keep_identity(self._identity)
         try:
             segment.append(*parts)
         except DiskFailure as failure:
@@ -258,7 +272,16 @@ class PartitionLog:
                 self._failure = failure
             raise
 
-    def append_as_follower(self, data: bytes, wall_ms: int) -> int:
+    def _keep_identity(self, path: str) -> None:
+        try:
+            sync_path(self._disk, path)
+            self._disk.sync_directory(self.path)
+        except DiskFailure as failure:
+            self._failure = self._failed_sync = failure
+            raise
+        self._identity = None
+
+    def append_as_follower(self, data: bytes, wall_ms: int, gaps_end: int = 2**63 - 1) -> int:
         """Append whole batches as the leader stored them; see ``kernel.ports.Log``. Batches before a bad one are written."""
         run: list[tuple[BatchHeader, TransactionMarker | None]] = []
         run_start = run_end = 0
@@ -266,7 +289,7 @@ class PartitionLog:
         segment = self._active
         try:
             for position, header, end in batches(data):
-                marker = self._check_replicated(data, position, header, expected)
+                marker = self._check_replicated(data, position, header, expected, gaps_end)
                 last_offset = header.base_offset + header.last_offset_delta
                 if segment.must_roll(end - run_start, last_offset, header.max_timestamp, wall_ms, self.config):
                     self._append_run(segment, data[run_start:run_end], run)
@@ -282,20 +305,34 @@ class PartitionLog:
         self._append_run(segment, data[run_start:run_end], run)
         return self._end
 
-    def _check_replicated(self, data: bytes, position: int, header: BatchHeader, expected: int) -> TransactionMarker | None:
+    def _check_replicated(self, data: bytes, position: int, header: BatchHeader, expected: int, gaps_end: int) -> TransactionMarker | None:
         """Raise ``CorruptRecords`` unless the batch is intact and continues the log; returns the marker if it is one."""
         check_crc(data, position, header)
         base_offset = header.base_offset
-        if base_offset != expected and not (self.config.compact and base_offset > expected):
+        is_gap = expected < base_offset <= gaps_end and (self.may_have_gaps or self._learn_of_gaps(data, position, header))
+        if base_offset != expected and not is_gap:
             raise CorruptRecords(f"{self.path} ends at offset {expected}, the batch that came starts at {base_offset}")
         if header.attributes & CONTROL_FLAG and header.producer_id >= 0:
             return read_transaction_marker(data, position, header)
         return None
 
+    def _learn_of_gaps(self, data: bytes, position: int, header: BatchHeader) -> bool:
+        """Whether a gap in what the leader sent may stand, though nothing says that the topic was ever compacted: its policy may have changed.
+
+        If the batch behind it goes on after it, it does: a wrong base offset (no checksum covers it) would contradict that one.
+        """
+        end = position + header.batch_length + LENGTH_OVERHEAD
+        if end + HEADER_BYTES > len(data):
+            return False
+        self.may_have_gaps = parse_header(data, end).base_offset > header.base_offset + header.last_offset_delta
+        return self.may_have_gaps
+
     def _append_run(self, segment: Segment, content: bytes, run: list[tuple[BatchHeader, TransactionMarker | None]]) -> None:
         """Write checked batches that fit one segment, in one write, then account for them."""
         if not run:
             return
+        if self.may_have_gaps:
+            self._announce_gaps(segment, run)
         self._write(segment, content)
         for header, marker in run:
             base_offset = header.base_offset
@@ -304,6 +341,19 @@ class PartitionLog:
             self._end = last_offset + 1
             if header.producer_id >= 0:
                 self._take_in(segment, header, base_offset, marker)
+
+    def _announce_gaps(self, segment: Segment, run: list[tuple[BatchHeader, TransactionMarker | None]]) -> None:
+        expected = self._end
+        for header, _ in run:
+            if header.base_offset != expected:
+                segment.has_gaps = True
+                self._gap_comes()
+                return
+            expected = header.base_offset + header.last_offset_delta + 1
+
+    def _gap_comes(self) -> None:
+        if self.before_gap is not None:
+            self.before_gap()
 
     def _follow_epoch(self, header: BatchHeader) -> None:
         """Take a batch's leader epoch into the cache. Epochs never fall along a log, except over an epoch that has no records here."""
@@ -346,7 +396,7 @@ class PartitionLog:
         segment = self._active
         found = segment.range_in_table(offset, max_bytes, upper_offset, self._end, at_least_one)
         if found is None:
-            return self._chain.read(offset, max_bytes, upper_offset, self._end, at_least_one, self.config.compact)
+            return self._chain.read(offset, max_bytes, upper_offset, self._end, at_least_one, self.may_have_gaps)
         start, limit = found
         return segment.file.read(start, limit - start) if limit > start else b""
 
@@ -399,6 +449,16 @@ class PartitionLog:
         first = producers.first_unstable_offset(high_watermark)
         return high_watermark if first is None else min(max(first, self._start), high_watermark)
 
+    def has_open_transaction(self, producer_id: int, producer_epoch: int) -> bool:
+        """Whether the producer has an open transaction under that epoch."""
+        state = self._producers.states.get(producer_id)
+        return state is not None and state.transaction_start >= 0 and state.producer_epoch == producer_epoch
+
+    def producer_epoch(self, producer_id: int) -> int:
+        """The producer's epoch, -1 when nothing is known of it."""
+        state = self._producers.states.get(producer_id)
+        return -1 if state is None else state.producer_epoch
+
     def open_transaction(self, producer_id: int) -> int:
         """First offset of the producer's open transaction, or -1."""
         state = self._producers.states.get(producer_id)
@@ -415,9 +475,9 @@ class PartitionLog:
                     return found  # every later marker belongs to a transaction that began at or above the end
         return found
 
-    def expire_producers(self, wall_ms: int) -> int:
-        """Forget producers idle for ``producer.id.expiration.ms``; returns how many. For the caller's periodic round."""
-        return self._producers.expire(wall_ms, self.config.producer_id_expiration_ms)
+    def expire_producers(self, wall_ms: int, expiration_ms: int) -> int:
+        """Forget producers idle for ``expiration_ms``; returns how many. For the caller's periodic round."""
+        return self._producers.expire(wall_ms, expiration_ms)
 
     # Cut
 
@@ -511,6 +571,66 @@ class PartitionLog:
         self._producer_files.remove_below(self._chain.first_offset)
         self._epochs.start_at(offset)
 
+    # Retention and compaction
+
+    @property
+    def disk(self) -> Disk:
+        """Where it lies."""
+        return self._disk
+
+    @property
+    def chain(self) -> SegmentChain:
+        """The segments, for ``cleanable`` and ``cleaning``; read them only."""
+        return self._chain
+
+    def delete_old_segments(self, high_watermark: int, wall_ms: int) -> bool:
+        """Delete the segments that ``retention.bytes`` and ``retention.ms`` let go, of those below ``high_watermark``; whether there were any.
+
+        An active segment that may go is rolled first.
+        """
+        if self._failure is not None or self.damage is not None:
+            return False
+        start = self._chain.first_offset
+        for expired_end in (retention.end_by_size, retention.end_by_age):
+            end = expired_end(self.config, self._chain, self._end, high_watermark, wall_ms)
+            if end == self._end and self._active.size:
+                self._roll(wall_ms)
+            self.advance_log_start(end)
+        return self._chain.first_offset > start
+
+    def aborted_between(self, offset: int, end_offset: int) -> list[AbortedRange]:
+        """Aborted transactions that overlap the range, as their indexes have them."""
+        found: list[AbortedRange] = []
+        for segment in self._chain.since(offset):
+            for entry in segment.txn_index.entries():
+                if entry.last_offset >= offset and entry.first_offset < end_offset:
+                    found.append(entry)
+                if entry.last_stable_offset >= end_offset:
+                    return found
+        return found
+
+    def replace_segments(self, old: list[Segment], cleaned: Segment) -> None:
+        """Put a cleaned segment in the place of those that it was made from. Its files are synced, all but the log named as ``swap`` says.
+
+        Raises ``DiskFailure``; the log takes nothing more then, since the disk may hold either.
+        """
+        self._gap_comes()
+        try:
+            swap.commit(self._disk, self.path, cleaned.base_offset)
+            cleaned.close()
+            for segment in reversed(old[1:]):
+                segment.remove()
+            swap.complete(self._disk, self.path, cleaned.base_offset)
+            for segment in old[1:]:
+                self._producer_files.remove_at(segment.base_offset)
+        except DiskFailure as failure:
+            self._failure = failure
+            raise
+        replacement = Segment(self._disk, self.path, cleaned.base_offset, self.config, old[-1].created_ms, fresh=False)
+        replacement.take_over(cleaned)
+        self._chain.replace(old, replacement)
+        self._unsynced.segments = [one for one in self._unsynced.segments if one not in old]
+
     # Durability
 
     def sync(self) -> None:
@@ -555,7 +675,7 @@ class PartitionLog:
         if self.damage is None:
             self._active.become_inactive()
             self._producers.end_offset = self._end
-            for path in (self._producer_files.write(self._producers), self._active.txn_index.path):
+            for path in (self._producer_files.write(self._producers), self._active.txn_index.path, self._identity):
                 if path is not None and self._disk.exists(path):
                     self.sync_with(path)
             self.sync()

@@ -50,6 +50,11 @@ class ProducerFiles:
         for stale in [one for one in self._offsets if one < offset]:
             self._remove(stale)
 
+    def remove_at(self, offset: int) -> None:
+        """Remove the snapshot of the state at ``offset``, if there is one."""
+        if offset in self._offsets:
+            self._remove(offset)
+
     def remove_all(self) -> None:
         """Remove every snapshot."""
         for stale in list(self._offsets):

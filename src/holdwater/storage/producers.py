@@ -181,6 +181,12 @@ class Producers:
             return None
         return AbortedRange(header.producer_id, first_offset, base_offset, next(iter(self.open), base_offset + 1))
 
+    def apply_emptied_marker(self, header: BatchHeader, base_offset: int) -> None:
+        """Take in what compaction left of a marker: the transaction and its outcome are gone, the producer epoch still fences."""
+        state = self._state(header.producer_id, header.producer_epoch)
+        state.last_timestamp_ms = header.max_timestamp
+        self.end_offset = base_offset + header.last_offset_delta + 1
+
     def _merge_completed(self) -> None:
         half = self.completed[: COMPLETED_LIMIT // 2]
         self.completed[: COMPLETED_LIMIT // 2] = [CompletedTransaction(-1, min(one.first_offset for one in half), half[-1].last_offset)]
@@ -226,6 +232,8 @@ def take_in(producers: Producers, header: BatchHeader, base_offset: int, marker:
         return producers.apply_marker(header, base_offset, marker)
     if not header.attributes & CONTROL_FLAG:
         producers.apply_data(header, base_offset)
+    elif not header.record_count:
+        producers.apply_emptied_marker(header, base_offset)
     return None
 
 

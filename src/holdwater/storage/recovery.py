@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from holdwater.kernel.ports import BatchHeader, CorruptRecords, Disk, File
+from holdwater.storage import swap
 from holdwater.storage.config import LogConfig
 from holdwater.storage.epochs import LeaderEpochs
 from holdwater.storage.facts import Damage, LogEvent
@@ -227,6 +228,7 @@ class _Loading:
 
     def _tidy(self, names: list[str]) -> list[str]:
         """Remove what an interrupted operation left; returns the names that stay."""
+        names = swap.recover(self.disk, self.path, names)
         kept: list[str] = []
         logs = {entry[0] for entry in map(parse_segment_file, names) if entry is not None and entry[1] == LOG_SUFFIX}
         for name in names:
@@ -392,6 +394,8 @@ class _Loading:
         if aborted is not None:
             segment.txn_index.append(aborted)
         self._follow_epoch(header.partition_leader_epoch, base)
+        if base != self.end and segment.size:
+            segment.has_gaps = True
         segment.note_header(header)
         self.end = base + header.last_offset_delta + 1
 

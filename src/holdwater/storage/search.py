@@ -49,6 +49,8 @@ def max_timestamp_offset(log: "PartitionLog", chain: SegmentChain, upper_offset:
             continue
         from_offset = max(segment.base_offset, log.log_start_offset)
         for header, position in segment.headers_from(from_offset):
+            if not header.record_count:
+                continue  # emptied by compaction
             if header.base_offset + header.last_offset_delta < upper_offset and (best is None or header.max_timestamp > best[0]):
                 best = (header.max_timestamp, segment, header, position)
         chain.cool(segment)
@@ -66,7 +68,7 @@ def _records(log: "PartitionLog", segment: Segment, header: BatchHeader, positio
     Where one record stands for all of them it is the first at or above the log start, which may lie inside the batch.
     """
     first_offset = max(header.base_offset, log.log_start_offset)
-    if header.attributes & LOG_APPEND_TIME_FLAG:
+    if header.attributes & LOG_APPEND_TIME_FLAG and header.record_count > header.last_offset_delta:
         return [Record(first_offset, header.max_timestamp, None, None)]
     data = segment.file.read(position, header.batch_length + LENGTH_OVERHEAD)
     try:

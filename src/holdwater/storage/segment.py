@@ -49,21 +49,29 @@ class Segment:
         "bases",
         "created_ms",
         "directory",
+        "has_gaps",
         "max_timestamp",
         "max_timestamp_offset",
         "offset_index",
         "positions",
         "roll_timestamp",
         "size",
+        "state",
         "time_index",
         "txn_index",
     )
 
-    def __init__(self, disk: Disk, directory: str, base_offset: int, config: LogConfig, wall_ms: int, *, fresh: bool) -> None:
-        """``fresh``: the indexes start empty whatever is on disk, because the segment is new or about to be scanned."""
+    def __init__(
+        self, disk: Disk, directory: str, base_offset: int, config: LogConfig, wall_ms: int, *, fresh: bool, state: str = ""
+    ) -> None:
+        """``fresh``: the indexes start empty whatever is on disk, because the segment is new or about to be scanned.
+
+        ``state``: what the names of the files end with, while the segment is not part of the log yet.
+        """
         self._disk = disk
         self.directory = directory
         self.base_offset = base_offset
+        self.state = state
         self._index_interval = config.index_interval_bytes
         self._file: File | None = None
         self.size = 0
@@ -72,6 +80,8 @@ class Segment:
         self.txn_index = TxnIndex(disk, self.path(TXN_INDEX_SUFFIX), fresh=fresh)
         self.bases = array("q")
         self.positions = array("q")
+        self.has_gaps = False
+        """Whether offsets are known to be missing between batches of the table, which is of no use for reads then."""
         self.created_ms = wall_ms
         self.roll_timestamp = -1
         """Largest timestamp of the first batch, from which ``segment.ms`` counts; -1 in an empty segment."""
@@ -83,7 +93,7 @@ class Segment:
 
     def path(self, suffix: str) -> str:
         """Path of one of the segment's files."""
-        return f"{self.directory}/{segment_file(self.base_offset, suffix)}"
+        return f"{self.directory}/{segment_file(self.base_offset, suffix)}{self.state}"
 
     @property
     def file(self) -> File:
@@ -132,12 +142,12 @@ class Segment:
         self.note(header[0], header[0] + header[6], header[1] + LENGTH_OVERHEAD, header[8])
 
     def range_in_table(self, offset: int, max_bytes: int, upper_offset: int, end_offset: int, at_least_one: bool) -> Range | None:
-        """Where to read whole batches from the one with ``offset`` on, below ``upper_offset``; ``None`` when the table starts later.
+        """Where to read whole batches from the one with ``offset`` on, below ``upper_offset``; ``None`` when the table cannot tell.
 
         ``end_offset`` ends the segment, and ``offset`` lies below both. An empty range: nothing fits.
         """
         bases = self.bases
-        if not bases or offset < bases[0]:
+        if not bases or offset < bases[0] or self.has_gaps:
             return None
         positions = self.positions
         index = bisect_right(bases, offset) - 1
@@ -249,6 +259,13 @@ class Segment:
         if self.size and self.roll_timestamp < 0:
             self.roll_timestamp = _max_timestamp(self.file.read(0, HEADER_BYTES))
 
+    def take_over(self, other: "Segment") -> None:
+        """Stand for the same batches, whose files have got this segment's names."""
+        self.size = other.size
+        self.roll_timestamp = other.roll_timestamp
+        self.max_timestamp = other.max_timestamp
+        self.max_timestamp_offset = other.max_timestamp_offset
+
     def load_timestamps(self, end_offset: int) -> None:
         """Set the largest timestamp from the time index and the batches after its last entry, and the first batch's."""
         entry = self.time_index.last_entry()
@@ -267,6 +284,12 @@ class Segment:
         if self.max_timestamp < 0:
             self.max_timestamp, self.max_timestamp_offset = self.time_index.last_entry()
         return self.max_timestamp
+
+    def first_timestamp(self) -> int:
+        """``roll_timestamp``, read from the file when it is not known."""
+        if self.roll_timestamp < 0 and self.size:
+            self.roll_timestamp = _max_timestamp(self.file.read(0, HEADER_BYTES))
+        return self.roll_timestamp
 
     def headers_from(self, offset: int) -> list[tuple[BatchHeader, int]]:
         """Header and position of each batch from the one with ``offset`` to the end of the segment."""

@@ -190,10 +190,73 @@ def test_the_first_sync_makes_a_whole_new_partition_durable() -> None:
     directories.logs[A0].sync()
     disk.power_loss()
     directories = opened(disk, ONE)
-    assert directories.topic_ids == {A0: ID_A, B0: None}
+    assert directories.topic_ids == {A0: ID_A, B0: ID_A}
     assert values(directories.logs[A0]) == ["0", "1"]
     assert values(directories.logs[B0]) == []
     assert directories.logs[A0].latest_epoch == 4
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_records_outlive_the_file_that_says_of_which_topic_they_are(seed: int) -> None:
+    """Seeds 281, 1342 and 1965: such records were taken for those of another topic of that name."""
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    log = directories.create(A0, ID_A, CONFIG, 1_000)
+    if seed % 3 == 0:
+        disk.crash()
+        directories = opened(disk, ONE)
+        log = directories.logs[A0]
+    fill(log, 2, 3)
+    disk.power_loss(Rng(seed))
+    directories = opened(disk, ONE)
+    assert not directories.damaged
+    if A0 in directories.logs and values(directories.logs[A0]):
+        assert directories.topic_ids == {A0: ID_A}
+
+
+def test_a_clean_stop_of_an_empty_log_makes_the_file_that_says_of_which_topic_it_is_durable() -> None:
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    directories.create(A0, ID_A, CONFIG, 1_000)
+    stop(directories)
+    directories = opened(disk, ONE)
+    fill(directories.logs[A0], 2)
+    directories.logs[A0].sync()
+    disk.power_loss()
+    directories = opened(disk, ONE)
+    assert directories.topic_ids == {A0: ID_A}
+    assert values(directories.logs[A0]) == ["0", "1"]
+
+
+def test_records_of_nobody_knows_which_topic_are_kept_offline() -> None:
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    fill(directories.create(A0, ID_A, CONFIG, 1_000), 2)
+    disk.crash()
+    disk.remove_file(f"{ONE}/a-0/partition.metadata")
+    directories = opened(disk, ONE)
+    assert A0 not in directories.logs
+    damage = directories.damaged[A0].damage
+    assert damage is not None
+    assert "nobody can say whether these records are of the topic of that name" in damage.reason
+    directories.set_topic_id(A0, ID_B)
+    directories.cut_damage(A0)
+    assert values(directories.logs[A0]) == []
+    disk.sync_directory(ONE)
+    fill(directories.logs[A0], 1)
+    disk.power_loss()
+    assert opened(disk, ONE).topic_ids == {A0: ID_B}
+
+
+def test_a_clean_directory_of_an_old_kafka_may_hold_records_without_topic_id() -> None:
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    fill(directories.create(A0, ID_A, CONFIG, 1_000), 2)
+    stop(directories, {A0: 2})
+    disk.remove_file(f"{ONE}/a-0/partition.metadata")
+    directories = opened(disk, ONE)
+    assert directories.topic_ids == {A0: None}
+    assert values(directories.logs[A0]) == ["0", "1"]
 
 
 def test_a_log_with_a_stored_high_watermark_has_a_stored_log_start() -> None:

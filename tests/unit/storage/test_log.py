@@ -479,3 +479,13 @@ def test_a_log_is_made_at_any_offset() -> None:
     assert (log.log_start_offset, log.log_end_offset) == (40, 40)
     fill(log, 1)
     assert parse_header(raw(log)).base_offset == 40
+
+
+def test_a_gap_is_taken_only_where_compaction_may_have_been() -> None:
+    """No checksum covers a base offset: a flipped bit in it looks like a gap."""
+    log = new_log(compact=True)
+    append(log, batch("a"))
+    data = batch("b", base_offset=7, leader_epoch=0)
+    with pytest.raises(CorruptRecords, match="ends at offset 1, the batch that came starts at 7"):
+        log.append_as_follower(data, 1_000, gaps_end=6)
+    assert log.append_as_follower(data, 1_000, gaps_end=7) == 8

@@ -94,8 +94,8 @@ def test_idle_producers_are_forgotten_unless_a_transaction_is_open() -> None:
     append(log, produced(1, 0, "a"))
     append(log, produced(2, 0, "a", transactional=True))
     append(log, produced(3, 0, "a", timestamp_ms=1_500))
-    assert log.expire_producers(1_999) == 0
-    assert log.expire_producers(2_000) == 1
+    assert log.expire_producers(1_999, 1_000) == 0
+    assert log.expire_producers(2_000, 1_000) == 1
     assert sorted(log.producers.states) == [2, 3]
     assert code(log, produced(1, 7, "b")) == 0
 

@@ -1,12 +1,10 @@
-"""InitProducerId (key 22), versions 0 to 6: a producer id for an idempotent producer (KIP-98, KIP-360).
-
-A transactional id needs a transaction coordinator, of which there is none yet: COORDINATOR_NOT_AVAILABLE.
-"""
+"""InitProducerId (key 22), versions 0 to 6: a producer id, and for a transactional producer its epoch (KIP-98, KIP-360, KIP-890)."""
 
 from typing import TYPE_CHECKING
 
 from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
+from holdwater.broker.coordinators.finding import caller_of, transaction_shard
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import InitProducerIdRequest, InitProducerIdResponse
 
@@ -15,20 +13,30 @@ if TYPE_CHECKING:
 
 
 def handle(broker: "Broker", call: Call, request: InitProducerIdRequest) -> None:
-    """Give out a fresh producer id with epoch 0, whatever id the producer had: that is how Kafka bumps an idempotent producer's epoch."""
-    if (request.producer_id == -1) != (request.producer_epoch == -1):
-        call.reply(InitProducerIdResponse(error_code=ErrorCode.INVALID_REQUEST, producer_id=-1, producer_epoch=-1))
+    """Without a transactional id: a fresh producer id with epoch 0, whatever id the producer had. That is how Kafka bumps such a producer's epoch."""
+    if (request.producer_id == -1) != (request.producer_epoch == -1) or request.transactional_id == "":
+        call.reply(_refused(ErrorCode.INVALID_REQUEST))
         return
     if request.transactional_id is not None:
-        error = ErrorCode.COORDINATOR_NOT_AVAILABLE if request.transactional_id else ErrorCode.INVALID_REQUEST
-        call.reply(InitProducerIdResponse(error_code=error, producer_id=-1, producer_epoch=-1))
+        found = transaction_shard(broker, request.transactional_id)
+        if isinstance(found, int):
+            call.reply(_refused(found))
+            return
+        hosted, shard = found
+        hosted.carry_out(shard.init_producer_id(request, caller_of(call), call.reply))
         return
 
     def on_id(producer_id: int) -> None:
         call.reply(InitProducerIdResponse(producer_id=producer_id, producer_epoch=0))
 
     if not broker.producer_ids.take(on_id):
-        call.reply(InitProducerIdResponse(error_code=ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, producer_id=-1, producer_epoch=-1))
+        call.reply(_refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS))
 
 
-API = Api(InitProducerIdRequest, InitProducerIdResponse, handle, "IdempotentWrite on Cluster, or Write on any Topic")
+def _refused(error_code: int) -> InitProducerIdResponse:
+    return InitProducerIdResponse(error_code=error_code, producer_id=-1, producer_epoch=-1)
+
+
+API = Api(
+    InitProducerIdRequest, InitProducerIdResponse, handle, "Write on TransactionalId; IdempotentWrite on Cluster, or Write on any Topic"
+)

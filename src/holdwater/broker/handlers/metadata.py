@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
+from holdwater.broker.coordinators.kinds import BY_TOPIC
 from holdwater.broker.handlers.operations import ALL_ON_CLUSTER, ALL_ON_TOPIC, NOT_ASKED
 from holdwater.broker.suspects import HOLD_MS
 from holdwater.core.metadata.image import TopicState
@@ -125,6 +126,10 @@ def _by_name(broker: "Broker", call: Call, request: MetadataRequest, name: str) 
 def _create(broker: "Broker", name: str) -> None:
     """Ask the controller for a topic with default settings, unless that is under way; the client asks again."""
     creating = broker.topics_being_created
+    kind = BY_TOPIC.get(name)
+    if kind is not None:
+        broker.coordinators.internal_topics.create(kind)
+        return
     if name in creating or len(creating) >= 1000:
         return
     creating[name] = None

@@ -1,8 +1,8 @@
 """Produce (key 0), versions 3 to 13.
 
 Batches stay closed: header, size, checksum and producer state are checked, the records inside are not (docs/compatibility.md), with the
-exceptions in ``record_check``. Left out until there are transactions: a transactional batch is refused. Versions 0 to 2 are advertised, as
-Kafka does for librdkafka (KAFKA-18659), and refused.
+exceptions in ``record_check``. Before a transaction's first batch on a partition its coordinator is asked (``broker.verification``). Versions
+0 to 2 are advertised, as Kafka does for librdkafka (KAFKA-18659), and refused.
 """
 
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from holdwater.broker.connection import Call
 from holdwater.broker.partitions import HostedPartition
 from holdwater.broker.record_check import check_records
 from holdwater.broker.timers import Timer
+from holdwater.broker.verification import Place, Question, Refused
 from holdwater.core.replica import LeaderReplica
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import ZERO_UUID
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
 
 BY_ID_VERSION = 13
+ADDS_VERSION = 12
+"""From here on a produce request adds its partitions to the transaction (KIP-890)."""
+ADMIN_CLIENT_ID = "__admin_client"
+"""Who calls itself so may write to the coordinators' topics, as in Kafka."""
+ABORTABLE_VERSION = 11
+"""From here on clients know TRANSACTION_ABORTABLE."""
 _Topic = ProduceResponse.TopicProduceResponse
 _Partition = ProduceResponse.PartitionProduceResponse
 
@@ -83,7 +90,61 @@ class PartitionWait:
 
 
 def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
-    """Append what can be appended, then answer, or wait for the followers or the disk."""
+    """Make sure of the transaction if there is one, then append."""
+    transactional_id = request.transactional_id
+    if transactional_id is None:
+        _append_all(broker, call, request, None)
+        return
+    if not broker.verifications.enabled:
+        _append_all(broker, call, request, {})
+        return
+    asked = broker.verifications.ask(
+        transactional_id,
+        lambda: _question(broker, call, request, transactional_id),
+        lambda refused: _append_all(broker, call, request, refused),
+    )
+    if not asked:
+        places = [(topic.name, index.index) for topic in request.topic_data for index in topic.partition_data]
+        _append_all(broker, call, request, dict.fromkeys(places, int(ErrorCode.NOT_ENOUGH_REPLICAS)))
+
+
+def _hosted(broker: "Broker", call: Call, topic: ProduceRequest.TopicProduceData, index: int) -> HostedPartition | None:
+    by_id = call.version >= BY_ID_VERSION
+    return broker.replicas.by_id(topic.topic_id, index) if by_id else broker.replicas.by_name(topic.name, index)
+
+
+def _question(broker: "Broker", call: Call, request: ProduceRequest, transactional_id: str) -> Question | None:
+    """What the transaction coordinator has to be asked; ``None`` when every log here holds the open transaction already."""
+    places: list[Place] = []
+    producer: tuple[int, int] | None = None
+    for topic in request.topic_data:
+        for asked in topic.partition_data:
+            partition = _hosted(broker, call, topic, asked.index)
+            header = None if partition is None or partition.leader() is None else _transactional_header(asked.records)
+            if partition is None or header is None:
+                continue
+            if producer is None:
+                producer = (header.producer_id, header.producer_epoch)
+            if producer == (header.producer_id, header.producer_epoch) and partition.expect_transaction(*producer, header.base_sequence):
+                places.append(partition.topic_partition)
+    if producer is None or not places:
+        return None
+    return Question(
+        transactional_id, *producer, places, adds=call.version >= ADDS_VERSION, knows_abortable=call.version >= ABORTABLE_VERSION
+    )
+
+
+def _transactional_header(records: bytes | None) -> BatchHeader | None:
+    """Header of a transactional batch; ``None`` for anything else, which is judged when it is appended."""
+    try:
+        header = parse_header(records) if records else None
+    except CorruptRecords:
+        return None
+    return header if header is not None and header.attributes & TRANSACTIONAL_FLAG and header.producer_id >= 0 else None
+
+
+def _append_all(broker: "Broker", call: Call, request: ProduceRequest, refused: Refused | None) -> None:
+    """Append what can be appended, then answer, or wait for the followers or the disk. ``refused``: by the transaction's coordinator."""
     acks = request.acks
     by_id = call.version >= BY_ID_VERSION
     response = ProduceResponse(responses=[])
@@ -100,7 +161,7 @@ def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
                 answer.error_code = broker.replicas.why_missing(topic.name, topic.topic_id, asked.index)
                 answer.base_offset = end = -1
             else:
-                end = _append(broker, partition, asked.records, acks, request.transactional_id, answer)
+                end = _append(broker, call, partition, asked.records, acks, refused, answer)
             if answer.error_code:
                 failed = True
                 if answer.error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER:
@@ -133,10 +194,11 @@ def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
 
 def _append(
     broker: "Broker",
+    call: Call,
     partition: HostedPartition,
     records: bytes | None,
     acks: int,
-    transactional_id: str | None,
+    refused: Refused | None,
     answer: ProduceResponse.PartitionProduceResponse,
 ) -> int:
     """Append one batch and fill in the answer; returns the offset behind it."""
@@ -148,8 +210,14 @@ def _append(
     if not isinstance(replica, LeaderReplica):
         answer.error_code = partition.leadership_error()
         return -1
+    if partition.on_role is not None and call.client_id != ADMIN_CLIENT_ID:
+        answer.error_code = ErrorCode.INVALID_TOPIC_EXCEPTION
+        answer.error_message = f"{partition.topic_partition.topic} is written by coordinators alone"
+        return -1
     try:
-        records, header = _checked(partition, records, transactional_id)
+        records, header = _checked(partition, records, refused)
+        if refused is not None and header.attributes & TRANSACTIONAL_FLAG and broker.verifications.enabled:
+            _check_transaction(partition, header, refused, begins_at_zero=call.version >= ADDS_VERSION)
         result = replica.append(records, header, acks, broker.wall_ms)
     except CorruptRecords as problem:
         answer.error_code = problem.error_code
@@ -165,13 +233,18 @@ def _append(
     answer.base_offset = result.base_offset
     answer.log_append_time_ms = result.log_append_time_ms
     answer.log_start_offset = partition.log.log_start_offset
+    if refused is not None:
+        partition.verified.pop(header.producer_id, None)
     if not result.duplicate:
         broker.replicas.leader_appended(partition, replica)
     return result.last_offset + 1
 
 
-def _checked(partition: HostedPartition, records: bytes | None, transactional_id: str | None) -> tuple[bytes, BatchHeader]:
-    """The one batch that a partition was sent, as it may be appended, and its header. Raises ``CorruptRecords`` with Kafka's error."""
+def _checked(partition: HostedPartition, records: bytes | None, refused: Refused | None) -> tuple[bytes, BatchHeader]:
+    """The one batch that a partition was sent, as it may be appended, and its header. Raises ``CorruptRecords`` with Kafka's error.
+
+    ``refused``: ``None`` for a request without a transactional id.
+    """
     if not records:
         raise CorruptRecords("a produce request without records", ErrorCode.INVALID_RECORD)
     try:
@@ -181,18 +254,26 @@ def _checked(partition: HostedPartition, records: bytes | None, transactional_id
             raise CorruptRecords(str(problem), ErrorCode.INVALID_RECORD) from None
         raise
     attributes = header.attributes
-    if attributes & TRANSACTIONAL_FLAG and transactional_id is None:
+    if attributes & TRANSACTIONAL_FLAG and refused is None:
         message = "a transactional batch in a request without a transactional id"
         raise CorruptRecords(message, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     check_produced(records, header)
-    if attributes & TRANSACTIONAL_FLAG:
-        raise CorruptRecords("transactional batches are not taken", ErrorCode.INVALID_TXN_STATE)
     if partition.record_check is not None:
         check_records(partition.record_check, records, header)
     if attributes & LOG_APPEND_TIME_FLAG:  # only a broker may say so: it sets the flag anew where the topic asks for it
         records = clear_append_time(records)
         header = parse_header(records)
     return records, header
+
+
+def _check_transaction(partition: HostedPartition, header: BatchHeader, refused: Refused, *, begins_at_zero: bool) -> None:
+    """Raise ``CorruptRecords`` unless the batch belongs to an open transaction (KIP-890)."""
+    code = refused.get(partition.topic_partition, 0)
+    if code:
+        raise CorruptRecords(f"the transaction's coordinator refuses: {ErrorCode.describe(code)}", code)
+    code = partition.transaction_error(header.producer_id, header.producer_epoch, header.base_sequence, begins_at_zero=begins_at_zero)
+    if code:
+        raise CorruptRecords("the batch belongs to no open transaction, or comes before others of it", code)
 
 
 def _explain(

@@ -36,7 +36,7 @@ class FollowerReplica:
         if records and log.log_start_offset == log.log_end_offset:
             self._make_room_before_start(records)
         try:
-            end = log.append_as_follower(records, wall_ms) if records else log.log_end_offset
+            end = log.append_as_follower(records, wall_ms, leader_high_watermark) if records else log.log_end_offset
             high_watermark = min(leader_high_watermark, end)
             if high_watermark > self.high_watermark:
                 self.high_watermark = high_watermark

@@ -134,6 +134,12 @@ class LeaderReplica:
             return _REFUSED
         return self.log.append_as_leader(data, header, self.leader_epoch, wall_ms)
 
+    def append_marker(self, data: bytes, header: BatchHeader, transaction_version: int, wall_ms: int) -> AppendResult:
+        """Append the marker that ends a producer's transaction (KIP-98; ``transaction_version``: KIP-1228), as ``append`` with ``acks`` -1."""
+        if len(self.isr) < min(self.min_isr, len(self.replicas)):
+            return _REFUSED
+        return self.log.append_as_leader(data, header, self.leader_epoch, wall_ms, transaction_version)
+
     def wait_for(self, end_offset: int, wait: AcknowledgementWait) -> None:
         """Call ``wait.acknowledged`` once the high watermark has reached ``end_offset`` (last offset plus one)."""
         self._wait_number += 1

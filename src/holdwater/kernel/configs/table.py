@@ -17,8 +17,8 @@ One line per key, seven fields separated by tabs:
 """
 
 BROKER_KEYS = """\
-add.partitions.to.txn.retry.backoff.max.ms	int	100	0..	static	later	Longest wait before a broker asks the transaction coordinator again to add a partition on a producer's behalf
-add.partitions.to.txn.retry.backoff.ms	int	20	1..	static	later	First wait before a broker asks the transaction coordinator again to add a partition on a producer's behalf
+add.partitions.to.txn.retry.backoff.max.ms	int	100	0..	static	acts	Longest wait before a broker asks the transaction coordinator again to add a partition on a producer's behalf
+add.partitions.to.txn.retry.backoff.ms	int	20	1..	static	acts	First wait before a broker asks the transaction coordinator again to add a partition on a producer's behalf
 advertised.listeners	list	~	members: nonempty	static	acts	What clients and other brokers are told to connect to, where that is not what is bound
 alter.config.policy.class.name	class	~		static	none	A Java class that may veto changes of configurations
 alter.log.dirs.replication.quota.window.num	int	11	1..	static	none	Samples kept for the throttle of moves between log directories
@@ -34,7 +34,7 @@ broker.session.timeout.ms	int	9000		static	acts	How long the controller waits fo
 client.quota.callback.class	class	~		static	none	A Java class that decides client quotas
 compression.gzip.level	int	-1	gzip-level	cluster	later	Level used when the broker compresses with gzip itself
 compression.lz4.level	int	9	1..17	cluster	later	Level used when the broker compresses with lz4 itself
-compression.type	string	producer	one:uncompressed,zstd,lz4,snappy,gzip,producer	cluster	later	Compression of stored batches; producer keeps what the producer chose
+compression.type	string	producer	one:uncompressed,zstd,lz4,snappy,gzip,producer	cluster	acts	Compression of stored batches; producer keeps what the producer chose
 compression.zstd.level	int	3	-131072..22	cluster	later	Level used when the broker compresses with zstd itself
 config.providers	list		members:	cluster	none	Java classes that fetch values of other keys from elsewhere; never interpolated here
 connection.failed.authentication.delay.ms	int	500<100	0..	static	later	How long a connection that failed to authenticate is kept waiting before it is closed
@@ -76,26 +76,26 @@ follower.fetch.last.tiered.offset.enable	boolean	false		cluster	none	Where a new
 follower.replication.throttled.rate	long	9223372036854775807	0..	cluster	later	Bytes per second of throttled replication that a follower takes in
 group.consumer.assignment.interval.ms	int	1000	0..	cluster	later	Least time between two assignments of a consumer group (KIP-848)
 group.consumer.assignor.offload.enable	boolean	true		cluster	none	Whether assignments are worked out on another thread
-group.consumer.assignors	list	uniform,range	members: nonempty	static	later	Server-side assignors of consumer groups, the default first (KIP-848)
+group.consumer.assignors	list	uniform,range	members: nonempty	static	acts	Server-side assignors of consumer groups, the default first (KIP-848)
 group.consumer.heartbeat.interval.ms	int	5000	1..	static	acts	How often members of a consumer group send heartbeats (KIP-848)
 group.consumer.max.assignment.interval.ms	int	15000	0..	static	later	Upper limit for a group's own assignment interval
 group.consumer.max.heartbeat.interval.ms	int	15000	1..	static	acts	Upper limit for a group's own heartbeat interval
 group.consumer.max.session.timeout.ms	int	60000	1..	static	acts	Upper limit for a group's own session timeout
-group.consumer.max.size	int	2147483647	1..	static	later	Most members of one consumer group (KIP-848)
+group.consumer.max.size	int	2147483647	1..	static	acts	Most members of one consumer group (KIP-848)
 group.consumer.migration.policy	string	bidirectional	any-case:DISABLED,DOWNGRADE,UPGRADE,BIDIRECTIONAL	static	later	Whether groups may move between the classic and the new protocol, and which way
 group.consumer.min.assignment.interval.ms	int	0	0..	static	later	Lower limit for a group's own assignment interval
 group.consumer.min.heartbeat.interval.ms	int	5000	1..	static	acts	Lower limit for a group's own heartbeat interval
 group.consumer.min.session.timeout.ms	int	45000	1..	static	acts	Lower limit for a group's own session timeout
-group.consumer.regex.refresh.interval.ms	int	600000	10000..	static	later	How often regular expressions of subscriptions are looked up anew
+group.consumer.regex.refresh.interval.ms	int	600000	10000..	static	acts	How often regular expressions of subscriptions are looked up anew
 group.consumer.session.timeout.ms	int	45000	1..	static	acts	How long a member of a consumer group may be silent before it is removed (KIP-848)
 group.coordinator.append.linger.ms	int	-1	-1..	static	later	How long the group coordinator gathers writes; -1 adapts to the load
 group.coordinator.background.threads	int	2	1..	static	none	Threads for assignments
 group.coordinator.cached.buffer.max.bytes	int	1048588	524288..	cluster	none	Size of write buffers that the group coordinator keeps
 group.coordinator.rebalance.protocols	list	classic,consumer,streams	members:consumer,classic,share,streams nonempty	static	later	Group protocols that the broker offers
 group.coordinator.threads	int	4	1..	static	none	Threads of the group coordinator
-group.initial.rebalance.delay.ms	int	3000		static	later	How long the first rebalance of a new classic group waits for more members
+group.initial.rebalance.delay.ms	int	3000		static	acts	How long the first rebalance of a new classic group waits for more members
 group.max.session.timeout.ms	int	1800000		static	acts	Longest session timeout that a classic member may ask for
-group.max.size	int	2147483647	1..	static	later	Most members of one classic group
+group.max.size	int	2147483647	1..	static	acts	Most members of one classic group
 group.min.session.timeout.ms	int	6000		static	acts	Shortest session timeout that a classic member may ask for
 group.share.assignment.interval.ms	int	1000	0..	cluster	later	Least time between two assignments of a share group
 group.share.assignor.offload.enable	boolean	true		cluster	none	Whether share assignments are worked out on another thread
@@ -164,15 +164,15 @@ leader.imbalance.check.interval.seconds	long	300	1..	static	acts	How often the c
 leader.replication.throttled.rate	long	9223372036854775807	0..	cluster	later	Bytes per second of throttled replication that a leader gives out
 listener.security.protocol.map	string	SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT		broker	acts	Which security protocol each listener speaks
 listeners	list	PLAINTEXT://:9092	members: nonempty	broker	acts	What this node binds, as NAME://HOST:PORT
-log.cleaner.backoff.ms	long	15000	0..	cluster	later	How long compaction sleeps when there is nothing to do
-log.cleaner.dedupe.buffer.size	long	134217728		cluster	later	Memory for the map of keys in compaction
-log.cleaner.delete.retention.ms	long	86400000	0..	cluster	later	How long compaction keeps a deletion (a record without value) for readers to see
-log.cleaner.enable	boolean	true		static	later	Whether compaction runs
+log.cleaner.backoff.ms	long	15000	0..	cluster	acts	How long compaction sleeps when there is nothing to do
+log.cleaner.dedupe.buffer.size	long	134217728		cluster	acts	Memory for the map of keys in compaction
+log.cleaner.delete.retention.ms	long	86400000	0..	cluster	acts	How long compaction keeps a deletion (a record without value) for readers to see
+log.cleaner.enable	boolean	true		static	acts	Whether compaction runs
 log.cleaner.io.buffer.load.factor	double	0.9		cluster	none	How full compaction's map of keys may be
 log.cleaner.io.buffer.size	int	524288	0..	cluster	none	Memory for reading and writing in compaction
-log.cleaner.io.max.bytes.per.second	double	1.7976931348623157E308		cluster	later	Most bytes per second that compaction reads and writes
+log.cleaner.io.max.bytes.per.second	double	1.7976931348623157E308		cluster	acts	Most bytes per second that compaction reads and writes
 log.cleaner.max.compaction.lag.ms	long	9223372036854775807	1..	cluster	acts	Longest time that a record may stay uncompacted
-log.cleaner.min.cleanable.ratio	double	0.5	0..1	cluster	later	Share of a log that must be new before it is compacted
+log.cleaner.min.cleanable.ratio	double	0.5	0..1	cluster	acts	Share of a log that must be new before it is compacted
 log.cleaner.min.compaction.lag.ms	long	0	0..	cluster	acts	Shortest time that a record stays uncompacted
 log.cleaner.threads	int	1	0..	cluster	none	Threads for compaction
 log.cleanup.policy	list	delete	members:compact,delete	cluster	acts	What happens to old segments: delete, compact, or both
@@ -186,7 +186,7 @@ log.flush.scheduler.interval.ms	long	9223372036854775807		static	acts	Gives log.
 log.flush.start.offset.checkpoint.interval.ms	int	60000	0..	static	acts	How often the log start offsets are written down
 log.index.interval.bytes	int	4096	0..	cluster	acts	Bytes of records between two entries of an offset index
 log.index.size.max.bytes	int	10485760	4..	cluster	acts	Largest index file; a full one rolls the segment
-log.initial.task.delay.ms	long	30000	0..	static	later	Wait after the start before retention and checkpoints begin
+log.initial.task.delay.ms	long	30000	0..	static	acts	Wait after the start before retention and checkpoints begin
 log.local.retention.bytes	long	-2	-2..	cluster	none	Bytes kept locally of a tiered topic
 log.local.retention.ms	long	-2	-2..	cluster	none	Time kept locally of a tiered topic
 log.message.timestamp.after.max.ms	long	3600000	0..	cluster	acts	How far in the future a record's timestamp may lie
@@ -195,11 +195,11 @@ log.message.timestamp.type	string	CreateTime	one:CreateTime,LogAppendTime	cluste
 log.preallocate	boolean	false		cluster	none	Whether new segments take their disk space at once
 log.remote.copy.lag.bytes	long	-1	-1..	cluster	none	Bytes kept back from tiered storage
 log.remote.copy.lag.ms	long	0	-1..	cluster	none	Time kept back from tiered storage
-log.retention.bytes	long	-1		cluster	later	Largest size of a partition before its oldest segments are deleted
-log.retention.check.interval.ms	long	300000	1..	static	later	How often retention looks for segments to delete
-log.retention.hours	int	168		static	later	Age at which segments are deleted, in hours; minutes and ms come first
-log.retention.minutes	int	~		static	later	Age at which segments are deleted, in minutes; ms comes first
-log.retention.ms	long	~		cluster	later	Age at which segments are deleted; -1 for never
+log.retention.bytes	long	-1		cluster	acts	Largest size of a partition before its oldest segments are deleted
+log.retention.check.interval.ms	long	300000	1..	static	acts	How often retention looks for segments to delete
+log.retention.hours	int	168		static	acts	Age at which segments are deleted, in hours; minutes and ms come first
+log.retention.minutes	int	~		static	acts	Age at which segments are deleted, in minutes; ms comes first
+log.retention.ms	long	~		cluster	acts	Age at which segments are deleted; -1 for never
 log.roll.hours	int	168	1..	static	acts	Age at which a new segment begins, in hours; ms comes first
 log.roll.jitter.hours	int	0	0..	static	later	Random part taken off that age, in hours; ms comes first
 log.roll.jitter.ms	long	~		cluster	later	Random part taken off that age
@@ -234,19 +234,19 @@ num.partitions	int	1	1..	static	acts	Partitions of a topic that does not say how
 num.recovery.threads.per.data.dir	int	2	1..	cluster	none	Threads for recovery
 num.replica.alter.log.dirs.threads	int	~		static	none	Threads for moves between log directories
 num.replica.fetchers	int	1	1..	cluster	later	Connections over which a follower fetches from each leader
-offset.metadata.max.bytes	int	4096		static	later	Largest text that a consumer may commit with an offset
-offsets.commit.timeout.ms	int	5000	1..	static	later	How long an offset commit may wait for the replicas
+offset.metadata.max.bytes	int	4096		static	acts	Largest text that a consumer may commit with an offset
+offsets.commit.timeout.ms	int	5000	1..	static	acts	How long an offset commit may wait for the replicas
 offsets.load.buffer.size	int	5242880	1..	static	later	Bytes read at a time when committed offsets are loaded
-offsets.retention.check.interval.ms	long	600000	1..	static	later	How often expired committed offsets are removed
-offsets.retention.minutes	int	10080	1..	static	later	How long the offsets of an empty group are kept
-offsets.topic.compression.codec	int	0		static	later	Compression of the committed offsets topic
-offsets.topic.num.partitions	int	50	1..	static	later	Partitions of the committed offsets topic
+offsets.retention.check.interval.ms	long	600000	1..	static	acts	How often expired committed offsets are removed
+offsets.retention.minutes	int	10080	1..	static	acts	How long the offsets of an empty group are kept
+offsets.topic.compression.codec	int	0		static	acts	Compression of the committed offsets topic
+offsets.topic.num.partitions	int	50	1..	static	acts	Partitions of the committed offsets topic
 offsets.topic.replication.factor	short	3	1..	static	acts	Replicas of the committed offsets topic
-offsets.topic.segment.bytes	int	104857600	1..	static	later	Segment size of the committed offsets topic
+offsets.topic.segment.bytes	int	104857600	1..	static	acts	Segment size of the committed offsets topic
 principal.builder.class	class	org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder		broker	none	A Java class that names the user of a connection
 process.roles	list	!	members:broker,controller nonempty	static	acts	What this node is: broker, controller, or both
-producer.id.expiration.check.interval.ms	int	600000	1..	static	later	How often expired producer states are removed
-producer.id.expiration.ms	int	86400000	1..	cluster	later	How long the state of a silent producer is kept
+producer.id.expiration.check.interval.ms	int	600000	1..	static	acts	How often expired producer states are removed
+producer.id.expiration.ms	int	86400000	1..	cluster	acts	How long the state of a silent producer is kept
 producer.purgatory.purge.interval.requests	int	1000		static	none	Cleaning interval of waiting produce requests
 queued.max.request.bytes	long	268435456<-1		static	acts	Bytes of requests that wait to be handled; beyond it the broker stops reading
 queued.max.requests	int	500	1..	static	later	Requests that wait to be handled
@@ -294,7 +294,7 @@ replica.socket.receive.buffer.bytes	int	65536		static	none	Receive buffer of a f
 replica.socket.timeout.ms	int	30000		static	acts	How long a follower's request may take
 replication.quota.window.num	int	11	1..	static	later	Samples kept for replication throttles
 replication.quota.window.size.seconds	int	1	1..	static	later	Length of each of those samples
-request.timeout.ms	int	30000		static	later	How long a request between brokers may take
+request.timeout.ms	int	30000		static	acts	How long a request between brokers may take
 sasl.client.callback.handler.class	class	~		static	none	A Java class that answers SASL questions on outgoing connections
 sasl.enabled.mechanisms	list	GSSAPI	members:	broker	later	SASL mechanisms that clients may use
 sasl.jaas.config	password	~		broker	later	Credentials for SASL, in JAAS syntax
@@ -393,17 +393,17 @@ ssl.truststore.location	string	~		broker	later	File with trusted certificates
 ssl.truststore.password	password	~		broker	later	Password of that file
 ssl.truststore.type	string	JKS		broker	later	Format of that file; PEM is what this implementation reads
 telemetry.max.bytes	int	1048576	1..	static	later	Largest push of client metrics
-transaction.abort.timed.out.transaction.cleanup.interval.ms	int	10000	1..	static	later	How often transactions past their timeout are looked for
-transaction.max.timeout.ms	int	900000	1..	static	later	Longest timeout that a transactional producer may ask for
-transaction.partition.verification.enable	boolean	true		cluster	later	Whether a partition makes sure that a transaction is open before it takes its first records
-transaction.remove.expired.transaction.cleanup.interval.ms	int	3600000	1..	static	later	How often expired transactional ids are looked for
+transaction.abort.timed.out.transaction.cleanup.interval.ms	int	10000	1..	static	acts	How often transactions past their timeout are looked for
+transaction.max.timeout.ms	int	900000	1..	static	acts	Longest timeout that a transactional producer may ask for
+transaction.partition.verification.enable	boolean	true		cluster	acts	Whether a partition makes sure that a transaction is open before it takes its first records
+transaction.remove.expired.transaction.cleanup.interval.ms	int	3600000	1..	static	acts	How often expired transactional ids are looked for
 transaction.state.log.load.buffer.size	int	5242880	1..	static	later	Bytes read at a time when transaction state is loaded
 transaction.state.log.min.isr	int	2	1..	static	acts	In-sync replicas that the transaction state topic needs
-transaction.state.log.num.partitions	int	50	1..	static	later	Partitions of the transaction state topic
+transaction.state.log.num.partitions	int	50	1..	static	acts	Partitions of the transaction state topic
 transaction.state.log.replication.factor	short	3	1..	static	acts	Replicas of the transaction state topic
-transaction.state.log.segment.bytes	int	104857600	1..	static	later	Segment size of the transaction state topic
-transaction.two.phase.commit.enable	boolean	false		static	later	Whether transactions may wait for somebody else's commit
-transactional.id.expiration.ms	int	604800000	1..	static	later	How long an unused transactional id is remembered
+transaction.state.log.segment.bytes	int	104857600	1..	static	acts	Segment size of the transaction state topic
+transaction.two.phase.commit.enable	boolean	false		static	acts	Whether transactions may wait for somebody else's commit
+transactional.id.expiration.ms	int	604800000	1..	static	acts	How long an unused transactional id is remembered
 unclean.leader.election.enable	boolean	false		cluster	acts	Whether a replica that lacks acknowledged records may lead when nobody else can
 unclean.leader.election.interval.ms	long	300000	1..	static	acts	How often the controller looks for partitions that may be elected so
 unstable.api.versions.enable	boolean	false		static	none	Whether request versions still in the making are offered
@@ -415,9 +415,9 @@ TOPIC_KEYS = """\
 cleanup.policy	list	delete	members:compact,delete	topic log.cleanup.policy	acts	What happens to old segments: delete, compact, or both
 compression.gzip.level	int	-1	gzip-level	topic compression.gzip.level	later	Level used when the broker compresses with gzip itself
 compression.lz4.level	int	9	1..17	topic compression.lz4.level	later	Level used when the broker compresses with lz4 itself
-compression.type	string	producer	one:uncompressed,zstd,lz4,snappy,gzip,producer	topic compression.type	later	Compression of stored batches; producer keeps what the producer chose
+compression.type	string	producer	one:uncompressed,zstd,lz4,snappy,gzip,producer	topic compression.type	acts	Compression of stored batches; producer keeps what the producer chose
 compression.zstd.level	int	3	-131072..22	topic compression.zstd.level	later	Level used when the broker compresses with zstd itself
-delete.retention.ms	long	86400000	0..	topic log.cleaner.delete.retention.ms	later	How long compaction keeps a deletion (a record without value) for readers to see
+delete.retention.ms	long	86400000	0..	topic log.cleaner.delete.retention.ms	acts	How long compaction keeps a deletion (a record without value) for readers to see
 errors.deadletterqueue.group.enable	boolean	false		topic	later	Whether the topic takes dead letters of share groups
 file.delete.delay.ms	long	60000	0..	topic log.segment.delete.delay.ms	later	How long a deleted segment's files stay on disk
 flush.messages	long	9223372036854775807	1..	topic log.flush.interval.messages	acts	Level interval: sync the log once so many of its records are unsynced
@@ -435,7 +435,7 @@ max.message.bytes	int	1048588	0..	topic message.max.bytes	acts	Largest batch tha
 message.timestamp.after.max.ms	long	3600000	0..	topic log.message.timestamp.after.max.ms	acts	How far in the future a record's timestamp may lie
 message.timestamp.before.max.ms	long	9223372036854775807	0..	topic log.message.timestamp.before.max.ms	acts	How far in the past a record's timestamp may lie
 message.timestamp.type	string	CreateTime	one:CreateTime,LogAppendTime	topic log.message.timestamp.type	acts	Whether records keep the producer's time or get the broker's
-min.cleanable.dirty.ratio	double	0.5	0..1	topic log.cleaner.min.cleanable.ratio	later	Share of the log that must be new before it is compacted
+min.cleanable.dirty.ratio	double	0.5	0..1	topic log.cleaner.min.cleanable.ratio	acts	Share of the log that must be new before it is compacted
 min.compaction.lag.ms	long	0	0..	topic log.cleaner.min.compaction.lag.ms	acts	Shortest time that a record stays uncompacted
 min.insync.replicas	int	1	1..	topic min.insync.replicas	acts	In-sync replicas that acks=all needs, and below which replicas that leave stay eligible as leaders
 preallocate	boolean	false		topic log.preallocate	none	Whether new segments take their disk space at once
@@ -444,8 +444,8 @@ remote.copy.lag.ms	long	0	-1..	topic log.remote.copy.lag.ms	none	Time kept back 
 remote.log.copy.disable	boolean	false		topic	none	Whether copying to tiered storage stands still
 remote.log.delete.on.disable	boolean	false		topic	none	Whether tiered segments go when tiering is switched off
 remote.storage.enable	boolean	false		topic	acts	Whether the topic is tiered; refused, as there is no tiered storage here
-retention.bytes	long	-1		topic log.retention.bytes	later	Largest size of a partition before its oldest segments are deleted; -1 for no limit
-retention.ms	long	604800000	-1..	topic log.retention.ms,log.retention.minutes*60000,log.retention.hours*3600000	later	Age at which segments are deleted; -1 for never
+retention.bytes	long	-1		topic log.retention.bytes	acts	Largest size of a partition before its oldest segments are deleted; -1 for no limit
+retention.ms	long	604800000	-1..	topic log.retention.ms,log.retention.minutes*60000,log.retention.hours*3600000	acts	Age at which segments are deleted; -1 for never
 segment.bytes	int	1073741824	1048576..	topic log.segment.bytes	acts	Size at which a new segment begins
 segment.index.bytes	int	10485760	4..	topic log.index.size.max.bytes	acts	Largest index file; a full one rolls the segment
 segment.jitter.ms	long	0	0..	topic log.roll.jitter.ms,log.roll.jitter.hours*3600000	later	Random part taken off segment.ms

@@ -7,6 +7,7 @@ before, and hands what has changed, and only that, to the invariants. On the way
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from holdwater.broker.coordinators.kinds import BY_TOPIC
 from holdwater.broker.partitions import HostedPartition
 from holdwater.core.metadata.image import EMPTY_IMAGE, MetadataImage
 from holdwater.core.replica import FollowerReplica, LeaderReplica
@@ -140,6 +141,9 @@ class Watch:
         if before is None or before.replica is not now.replica:
             was = "none" if before is None else "leader" if before.replica.is_leader else "follower"
             self.count(f"role {was} -> {'leader' if now.replica.is_leader else 'follower'}")
+            kind = BY_TOPIC.get(partition.topic_partition.topic)
+            if kind is not None and now.replica.is_leader:
+                self.count(f"coordinator of {kind.name}s begins")
         key = (partition.topic_id, partition.topic_partition.partition)
         written = self.written.get(key)
         if written is None:

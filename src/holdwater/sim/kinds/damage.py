@@ -12,7 +12,6 @@ from holdwater.kernel.rng import Rng
 from holdwater.sim.invariants import Unnoticed
 from holdwater.sim.node import SimNode
 from holdwater.storage.checkpoints import read_offsets
-from holdwater.storage.directories import METADATA_PARTITION
 from holdwater.storage.names import (
     LOG_SUFFIX,
     OFFSET_INDEX_SUFFIX,
@@ -130,7 +129,7 @@ def damaged_index(faults: "Faults", fault: "Fault", node: SimNode, acted: Callab
 
 
 def _stored(node: SimNode) -> list[Segments]:
-    """Every partition on the disk but the metadata."""
+    """Every partition on the disk but those of internal topics: these are compacted, so that a base offset too high is taken for a gap."""
     disk = node.disk
     found: list[Segments] = []
     for directory in node.config.log_dirs:
@@ -138,7 +137,7 @@ def _stored(node: SimNode) -> list[Segments]:
         for name in disk.list_directory(directory):
             partition = parse_partition_directory(name)
             path = f"{directory}/{name}"
-            if partition is None or partition == METADATA_PARTITION or not disk.is_directory(path):
+            if partition is None or partition.topic.startswith("__") or not disk.is_directory(path):
                 continue
             entries = [entry for entry in map(parse_segment_file, disk.list_directory(path)) if entry is not None]
             bases = sorted(base for base, suffix in entries if suffix == LOG_SUFFIX)

@@ -11,8 +11,7 @@ from holdwater.kernel.rng import Rng
 from holdwater.sim.disk import Fault as DiskFault
 from holdwater.sim.disk import Hook, Operation
 from holdwater.sim.node import SimNode
-from holdwater.storage.directories import METADATA_PARTITION
-from holdwater.storage.names import LOG_SUFFIX, partition_directory
+from holdwater.storage.names import LOG_SUFFIX
 from holdwater.wire.records import HEADER_BYTES, LENGTH_OVERHEAD
 from holdwater.wire.records.batch import MAGIC_POSITION
 
@@ -168,15 +167,15 @@ def bit_flips(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[
     """For a while reads of record batches give back a flipped bit now and then; what is on the disk stays right.
 
     Only what is read to answer a fetch, where whoever gets it can see that it is wrong (a search by timestamp opens no batch that it passes
-    over); at most once in a second, and never a batch's leader epoch.
+    over); at most once in a second, and never a batch's leader epoch. Nothing of the internal topics: they are compacted, so that a base offset
+    too high is taken for a gap.
     """
     disk = node.disk
     rng = faults.rng_of(fault)
-    metadata = f"/{partition_directory(METADATA_PARTITION)}/"
     quiet_until_us = 0
 
     def on_operation(operation: Operation) -> DiskFault | None:
-        serves = node.is_serving and operation.name == "read" and operation.path.endswith(LOG_SUFFIX) and metadata not in operation.path
+        serves = node.is_serving and operation.name == "read" and operation.path.endswith(LOG_SUFFIX) and "/__" not in operation.path
         return DiskFault.BIT_FLIP if serves and faults.cluster.scheduler.now_us >= quiet_until_us else None
 
     def flip(path: str, position: int, data: bytes) -> bytes:

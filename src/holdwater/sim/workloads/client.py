@@ -172,16 +172,17 @@ class Client:
     def connection(self, node_id: int) -> ClientConnection | None:
         """The connection to a broker whose address is known."""
         address = self._addresses.get(node_id)
-        return self._connection_to(address) if address is not None else None
+        return self.connection_to(address) if address is not None else None
 
     def any_connection(self) -> ClientConnection:
         """The connection to some broker, one that is not resting if there is one."""
         known = list(dict.fromkeys([*self._addresses.values(), *self._bootstrap]))
         first = self.rng.below(len(known))
-        order = [self._connection_to(known[(first + step) % len(known)]) for step in range(len(known))]
+        order = [self.connection_to(known[(first + step) % len(known)]) for step in range(len(known))]
         return next((each for each in order if not each.is_resting), order[0])
 
-    def _connection_to(self, address: tuple[str, int]) -> ClientConnection:
+    def connection_to(self, address: tuple[str, int]) -> ClientConnection:
+        """The connection to an address."""
         found = self._connections.get(address)
         if found is None:
             found = self._connections[address] = ClientConnection(self, *address)

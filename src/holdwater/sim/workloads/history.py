@@ -234,6 +234,12 @@ class History:
             raise SafetyViolation("P8", f"producer id {producer_id} went to {other} and to {producer}")
         self._ids_of[producer, producer_id] = None
 
+    def took_transactional_id(self, owner: str, producer_id: int) -> None:
+        """P8: the producer id of a transactional id is nobody else's, whatever its producer epoch."""
+        other = self._producer_ids.setdefault((producer_id, 0), owner)
+        if other != owner:
+            raise SafetyViolation("P8", f"producer id {producer_id} went to {other} and to the transactional id {owner}")
+
     # --- reads
 
     def read(self, reader: str, key: Key, record: Record, *, stamped: bool = False) -> None:

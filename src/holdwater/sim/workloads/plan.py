@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from holdwater.kernel.rng import Rng
 
@@ -81,6 +81,11 @@ class WorkloadPlan:
     late_requests: bool = False
     """Whether requests of producers are sent again, much later (F11)."""
     admin_interval_us: int = 5_000_000
+
+    def with_less(self) -> "WorkloadPlan":
+        """One producer, half as busy, and one consumer of it, for a seed that has other clients, too."""
+        producer = replace(self.producers[0], interval_us=2 * self.producers[0].interval_us)
+        return replace(self, producers=(producer,), consumers=self.consumers[:1], churns=False, extra_topics=0)
 
 
 def draw_workload(rng: Rng) -> WorkloadPlan:

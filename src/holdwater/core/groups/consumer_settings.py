@@ -1,0 +1,70 @@
+"""The timeouts of one consumer group: the group's own configuration where it has any, kept within the broker's limits, else the broker's."""
+
+from typing import NamedTuple
+
+from holdwater.core.coordinator import ShardHost
+from holdwater.core.groups.assignors import ASSIGNORS
+from holdwater.kernel.configs.broker import BrokerConfig
+
+_DEFAULT_ASSIGNORS = ("uniform", "range")
+_JAVA_NAMES = {
+    "org.apache.kafka.coordinator.group.assignor.UniformAssignor": "uniform",
+    "org.apache.kafka.coordinator.group.assignor.RangeAssignor": "range",
+}
+
+
+class ConsumerSettings(NamedTuple):
+    """See the module."""
+
+    session_timeout_ms: int
+    heartbeat_interval_ms: int
+    assignment_interval_ms: int
+    regex_refresh_interval_ms: int
+    max_size: int
+    assignors: tuple[str, ...]
+    """What members may ask for, the default first."""
+
+
+class SettingsOfGroup:
+    """Reads the settings again only when the broker's configuration or the group's has changed."""
+
+    def __init__(self, group_id: str, host: ShardHost) -> None:
+        self._group_id = group_id
+        self._host = host
+        self._config: BrokerConfig | None = None
+        self._texts: dict[str, str] = {}
+        self._settings: ConsumerSettings
+
+    def now(self) -> ConsumerSettings:
+        """The settings of this moment."""
+        config = self._host.config
+        texts = self._host.group_texts(self._group_id)
+        if config is not self._config or texts != self._texts:
+            self._config = config
+            self._texts = dict(texts)
+            self._settings = _read(config, texts)
+        return self._settings
+
+
+def _read(config: BrokerConfig, texts: dict[str, str]) -> ConsumerSettings:
+    return ConsumerSettings(
+        session_timeout_ms=_own_or_broker(config, texts, "session.timeout.ms"),
+        heartbeat_interval_ms=_own_or_broker(config, texts, "heartbeat.interval.ms"),
+        assignment_interval_ms=_own_or_broker(config, texts, "assignment.interval.ms"),
+        regex_refresh_interval_ms=config.int("group.consumer.regex.refresh.interval.ms"),
+        max_size=config.int("group.consumer.max.size"),
+        assignors=_assignors(config),
+    )
+
+
+def _own_or_broker(config: BrokerConfig, texts: dict[str, str], name: str) -> int:
+    text = texts.get(f"consumer.{name}", "").strip()
+    if not text.isdecimal():
+        return config.int(f"group.consumer.{name}")
+    return min(max(int(text), config.int(f"group.consumer.min.{name}")), config.int(f"group.consumer.max.{name}"))
+
+
+def _assignors(config: BrokerConfig) -> tuple[str, ...]:
+    """Java classes of others cannot be had here; when nothing else is named, Kafka's own two are there."""
+    names = [_JAVA_NAMES.get(name, name) for name in config.list("group.consumer.assignors")]
+    return tuple(name for name in names if name in ASSIGNORS) or _DEFAULT_ASSIGNORS

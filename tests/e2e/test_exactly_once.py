@@ -1,0 +1,175 @@
+"""Exactly-once copying under kills: Kafka's transactions test (transactions_test.py), on our cluster with librdkafka.
+
+Numbered messages are copied from one topic to another in transactions of 750 by copiers that are killed and started again, while brokers are
+killed or stopped one after the other. At a read_committed reader each message is there once, and in the order of its partition.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from tests.support.cluster import RunningCluster, running
+
+PARTITIONS = 9
+SOURCE, TARGET, GROUP = "source", "target", "copiers"
+
+
+class Copiers:
+    """Copier processes, each started again when it has ended."""
+
+    def __init__(self, bootstrap: str, count: int, protocol: str, folder: Path) -> None:
+        self._bootstrap = bootstrap
+        self._protocol = protocol
+        self._folder = folder
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self.starts = 0
+        for number in range(count):
+            self._start(number)
+
+    def _start(self, number: int) -> None:
+        command = [sys.executable, "-m", "tests.support.transactional_copier", self._bootstrap, SOURCE, TARGET, GROUP, f"copier-{number}"]
+        with (self._folder / f"copier-{number}.log").open("ab") as log:
+            self._processes[number] = subprocess.Popen([*command, "750", self._protocol], stdout=log, stderr=log)
+        self.starts += 1
+
+    def look_after(self) -> None:
+        """Start again what has ended."""
+        for number, process in list(self._processes.items()):
+            if process.poll() is not None:
+                self._start(number)
+
+    def kill(self, number: int) -> None:
+        """SIGKILL, and another at once, which fences it if it had lived."""
+        self._processes[number].kill()
+        self._processes[number].wait()
+        self._start(number)
+
+    def end(self) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+    def said(self) -> str:
+        return "\n".join(path.read_text() for path in sorted(self._folder.glob("copier-*.log")))
+
+
+@contextmanager
+def copying(cluster: RunningCluster, protocol: str, folder: Path, count: int = 3) -> Iterator[Copiers]:
+    copiers = Copiers(cluster.bootstrap, count, protocol, folder)
+    try:
+        yield copiers
+    finally:
+        copiers.end()
+
+
+class Source(Thread):
+    """Writes numbered messages all through the test, at a steady rate."""
+
+    def __init__(self, bootstrap: str, count: int, seconds: float) -> None:
+        super().__init__()
+        self._config: dict[str, Any] = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 20}
+        self._count = count
+        self._rate = count / seconds
+        self.left = count
+        self.start()
+
+    def run(self) -> None:
+        producer = Producer(self._config)
+        began = time.monotonic()
+        for number in range(self._count):
+            if number > (time.monotonic() - began) * self._rate:
+                producer.poll(0.1)
+            producer.produce(SOURCE, key=str(number), value=str(number), partition=number % PARTITIONS)
+        self.left = producer.flush(120)
+
+
+def lag(bootstrap: str) -> int:
+    """Messages that no committed transaction has taken yet."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP})
+    try:
+        committed = consumer.committed([TopicPartition(SOURCE, partition) for partition in range(PARTITIONS)], 20)
+        ends = [consumer.get_watermark_offsets(TopicPartition(SOURCE, place.partition), 20)[1] for place in committed]
+        return sum(end - max(place.offset, 0) for end, place in zip(ends, committed, strict=True))
+    except KafkaException:  # a broker is down just now: ask again
+        return 10**9
+    finally:
+        consumer.close()
+
+
+def read_committed(bootstrap: str) -> list[list[int]]:
+    """What a read_committed reader finds, by partition."""
+    config: dict[str, Any] = {
+        "bootstrap.servers": bootstrap,
+        "group.id": "judge",
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+        "enable.auto.commit": False,
+    }
+    consumer = Consumer(config)
+    consumer.assign([TopicPartition(TARGET, partition, 0) for partition in range(PARTITIONS)])
+    found: list[list[int]] = [[] for _ in range(PARTITIONS)]
+    ended: set[int] = set()
+    deadline = time.monotonic() + 120
+    while len(ended) < PARTITIONS:
+        assert time.monotonic() < deadline, f"only {sorted(ended)} have been read to their end: a transaction hangs"
+        for message in consumer.consume(1000, 1):
+            partition = message.partition()
+            assert partition is not None
+            if message.error() is not None:
+                ended.add(partition)
+            else:
+                value = message.value()
+                assert value is not None
+                found[partition].append(int(value))
+    consumer.close()
+    return found
+
+
+def bounce(cluster: RunningCluster, copiers: Copiers, *, hard: bool, rounds: int) -> None:
+    """Brokers one after the other, and a copier with each."""
+    for number in range(rounds):
+        broker = 1 + number % 3
+        (cluster.kill if hard else cluster.stop)(broker)
+        copiers.kill(number % 3)
+        time.sleep(1)
+        cluster.start(broker)
+        copiers.look_after()
+        time.sleep(1)
+
+
+def copy_all(tmp_path: Path, count: int, protocol: str, *, hard: bool, rounds: int, limit_s: float) -> None:
+    with running(tmp_path / "cluster") as cluster:
+        cluster.create_topic(SOURCE, PARTITIONS)
+        cluster.create_topic(TARGET, PARTITIONS)
+        source = Source(cluster.bootstrap, count, 5.0 * rounds)
+        with copying(cluster, protocol, tmp_path) as copiers:
+            bounce(cluster, copiers, hard=hard, rounds=rounds)
+            source.join()
+            assert source.left == 0
+            deadline = time.monotonic() + limit_s
+            while (left := lag(cluster.bootstrap)) > 0:
+                assert time.monotonic() < deadline, f"{left} messages were never copied\n{copiers.said()[-3000:]}"
+                copiers.look_after()
+                time.sleep(0.5)
+        found = read_committed(cluster.bootstrap)
+        for partition in range(PARTITIONS):
+            assert found[partition] == list(range(partition, count, PARTITIONS)), f"partition {partition}: lost, doubled or out of order"
+
+
+@pytest.mark.parametrize(("protocol", "hard"), [("classic", True), ("consumer", False)])
+def test_copied_exactly_once(tmp_path: Path, protocol: str, hard: bool) -> None:
+    copy_all(tmp_path, 10_000, protocol, hard=hard, rounds=3, limit_s=90)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hard", [True, False])
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_hundred_thousand_copied_exactly_once(tmp_path: Path, protocol: str, hard: bool) -> None:
+    copy_all(tmp_path, 100_000, protocol, hard=hard, rounds=12, limit_s=300)

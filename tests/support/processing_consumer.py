@@ -1,0 +1,53 @@
+"""A process that consumes in a group, writes down what it has processed, and commits afterwards (at least once).
+
+    python -m tests.support.processing_consumer BOOTSTRAP TOPIC GROUP FILE PROTOCOL
+
+It may be killed at any moment. What is in the file was processed; what is committed was in the file before.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+
+def main() -> int:
+    bootstrap, topic, group, file, protocol = sys.argv[1:6]
+    config: dict[str, Any] = {
+        "bootstrap.servers": bootstrap,
+        "group.id": group,
+        "group.protocol": protocol,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+    }
+    if protocol == "classic":
+        config |= {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000}
+    consumer = Consumer(config)
+    consumer.subscribe([topic])
+    with Path(file).open("a", encoding="ascii") as processed:
+        while True:
+            ends: dict[int, int] = {}
+            for message in consumer.consume(100, 0.2):
+                partition, offset, value = message.partition(), message.offset(), message.value()
+                if message.error() is not None or partition is None or offset is None or value is None:
+                    continue
+                processed.write(value.decode("ascii") + "\n")
+                ends[partition] = offset + 1
+            processed.flush()
+            if ends:
+                _commit(consumer, [TopicPartition(topic, partition, end) for partition, end in ends.items()])
+
+
+def _commit(consumer: Consumer, ends: list[TopicPartition]) -> None:
+    """Whether it succeeds or not: what is not committed is processed again."""
+    try:
+        consumer.commit(offsets=ends, asynchronous=False)
+    except KafkaException as problem:
+        print(f"not committed: {problem.args[0].name()}", flush=True)
+    else:
+        print(f"committed {sum(1 for _ in ends)}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""``holdwater group``: usage, tables, where offsets are moved to. What it does to a cluster is in tests/conformance/clients."""
+
+import pytest
+from confluent_kafka.admin import OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
+
+from holdwater.admin.groups import Target
+from holdwater.cli.group import table
+from holdwater.cli.main import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ((), "required: list | describe | offsets | delete"),
+        (("shake",), "invalid choice: 'shake'"),
+        (("list",), "required: -b/--bootstrap-server"),
+        (("describe", "-b", "h:1"), "required: GROUP"),
+        (("offsets", "g", "-b", "h:1", "--execute"), "--to does not say where"),
+        (("offsets", "g", "-b", "h:1", "--topic", "t"), "--to does not say where"),
+        (("offsets", "g", "-b", "h:1", "--to", "there"), "no such place"),
+        (("offsets", "g", "-b", "h:1", "--to", "@noon"), "no such place"),
+        (("list", "-b", "h:1", "-X", "nonsense"), "no key=value"),
+    ],
+)
+def test_wrong_usage(arguments: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = main(["group", *arguments])
+    except SystemExit as leaving:
+        code = leaving.code
+    assert code == 2
+    assert why in capsys.readouterr().err
+
+
+def test_a_setting_that_librdkafka_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["group", "list", "-b", "h:1", "-X", "no.such=1"]) == 1
+    said = capsys.readouterr().err
+    assert 'No such configuration property: "no.such"' in said
+    assert "next: correct it in -X or --command-config" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "committed", "wanted"), [("12", None, 12), ("+3", 10, 13), ("-3", 10, 7), ("current", 4, 4), ("+1", None, None)]
+)
+def test_targets_that_are_numbers(text: str, committed: int | None, wanted: int | None) -> None:
+    target = Target(text)
+    assert target.spec is None
+    assert target.offset(committed) == wanted
+
+
+@pytest.mark.parametrize("text", ["earliest", "latest", "@1700000000000"])
+def test_targets_that_the_brokers_look_up(text: str) -> None:
+    assert isinstance(Target(text).spec, OffsetSpec)
+
+
+def test_a_table_has_numbers_to_the_right_and_says_nothing_as_a_dash() -> None:
+    rows = [
+        {"topic": "a", "lag": 5, "member": ""},
+        {"topic": "long", "lag": None, "member": "m"},
+        {"topic": "b", "lag": 1234, "member": "m"},
+    ]
+    assert table(rows, ("topic", "lag", "member"), indent=" ").splitlines() == [
+        " topic   lag  member",
+        " a         5  -",
+        " long      -  m",
+        " b      1234  m",
+    ]

@@ -1,0 +1,175 @@
+"""What members of a group were told, by hand: each story is right, or wrong in one way that is found by its code."""
+
+from collections.abc import Callable
+
+import pytest
+
+from holdwater.sim.coordination.groups import Commit, GroupLedger
+from holdwater.sim.verdicts import SafetyViolation
+from holdwater.sim.workloads.history import History
+
+LEASE_MS = 5_000
+
+
+def ledger(*, is_modern: bool = False) -> GroupLedger:
+    made = GroupLedger("g", History(), is_modern=is_modern)
+    made.handed(0, 0, 100)
+    return made
+
+
+def found(story: Callable[[], None]) -> str:
+    """The code of what is wrong with a story, empty when nothing is."""
+    try:
+        story()
+    except SafetyViolation as problem:
+        return problem.code
+    return ""
+
+
+def accepted(made: GroupLedger, offset: int, sent_us: int, done_us: int, *, generation: int = 1, member_id: str = "a") -> Commit:
+    commit = made.commit(0, offset, member_id, generation, sent_us)
+    made.accepted(commit, done_us)
+    return commit
+
+
+class TestGenerations:
+    def test_a_later_join_of_an_earlier_generation_is_wrong(self) -> None:
+        made = ledger()
+        made.synced("a", 5, [0], 100)
+        assert found(lambda: made.joined("b", 4, asked_us=90)) == ""  # asked before anybody was told
+        assert found(lambda: made.joined("b", 5, asked_us=200)) == ""
+        assert found(lambda: made.joined("b", 4, asked_us=200)) == "C1"
+
+    def test_a_partition_has_one_owner_in_a_generation(self) -> None:
+        made = ledger()
+        made.synced("a", 5, [0, 1], 100)
+        assert found(lambda: made.synced("b", 5, [2], 110)) == ""
+        assert found(lambda: made.synced("b", 6, [0], 120)) == ""
+        assert found(lambda: made.synced("b", 5, [1], 130)) == "C2"
+
+
+class TestMemberEpochs:
+    def test_a_member_epoch_does_not_fall_unless_the_member_begins_anew(self) -> None:
+        made = ledger(is_modern=True)
+        made.heartbeat_answered("a", 4, [], 0, LEASE_MS, 100)
+        assert found(lambda: made.heartbeat_answered("a", 3, [], 50, LEASE_MS, 150)) == ""  # asked before it was told
+        assert found(lambda: made.heartbeat_answered("a", 3, [], 200, LEASE_MS, 250)) == "C1"
+        made.starts_over("a")
+        assert found(lambda: made.heartbeat_answered("a", 3, [], 300, LEASE_MS, 350)) == ""
+
+    @pytest.mark.parametrize(
+        ("kept", "told_us", "code"),
+        [
+            pytest.param([0], 1_000_000, "C2", id="it has it still"),
+            pytest.param([], 1_000_000, "", id="it gave it up"),
+            pytest.param([0], 4_100_000, "", id="it may be fenced by now"),
+        ],
+    )
+    def test_a_partition_moves_when_it_is_given_up_or_its_owner_may_be_fenced(self, kept: list[int], told_us: int, code: str) -> None:
+        made = ledger(is_modern=True)
+        made.heartbeat_answered("a", 1, [0], 0, LEASE_MS, 100)
+        made.gave_up("a", kept)
+        assert found(lambda: made.heartbeat_answered("b", 2, [0], told_us - 100, LEASE_MS, told_us)) == code
+
+    def test_what_a_coordinator_of_old_says_protects_nobody(self) -> None:
+        made = ledger(is_modern=True)
+        made.heartbeat_answered("a", 1, [0], 0, 0, 100)
+        assert found(lambda: made.heartbeat_answered("b", 2, [0], 200, LEASE_MS, 300)) == ""
+
+    def test_old_news_protect_nobody_and_prove_nothing(self) -> None:
+        made = ledger(is_modern=True)
+        made.heartbeat_answered("b", 2, [0], 6_000_000, LEASE_MS, 6_100_000)
+        assert found(lambda: made.heartbeat_answered("a", 1, [0], 0, LEASE_MS, 6_200_000)) == ""
+
+
+class TestTheRightToCommit:
+    def test_a_commit_of_an_old_generation_that_was_sent_after_the_next_was_told(self) -> None:
+        made = ledger()
+        made.synced("b", 2, [0], 100)
+        assert found(lambda: accepted(made, 10, 90, 200)) == ""
+        assert found(lambda: accepted(made, 10, 110, 200)) == "C3"
+        assert found(lambda: accepted(made, 10, 110, 200, generation=2)) == ""
+
+    def test_a_commit_of_a_partition_that_is_another_members_by_now(self) -> None:
+        made = ledger(is_modern=True)
+        made.heartbeat_answered("b", 2, [0], 50, LEASE_MS, 100)
+        assert found(lambda: accepted(made, 10, 90, 200)) == ""
+        assert found(lambda: accepted(made, 10, 110, 200)) == "C3"
+        assert found(lambda: accepted(made, 10, 110, 200, member_id="b")) == ""
+
+    @pytest.mark.parametrize("is_modern", [False, True])
+    def test_a_commit_of_who_has_left(self, is_modern: bool) -> None:
+        made = ledger(is_modern=is_modern)
+        made.left("a", 100)
+        assert found(lambda: accepted(made, 10, 90, 200)) == ""
+        assert found(lambda: accepted(made, 10, 110, 200)) == "C3"
+
+
+class TestCommittedOffsets:
+    def test_the_last_acknowledged_one_is_told(self) -> None:
+        made = ledger()
+        first, second = accepted(made, 10, 0, 100), accepted(made, 20, 200, 300)
+        assert found(lambda: made.fetched(0, 20, second.name, 400, 500)) == ""
+        assert found(lambda: made.fetched(0, 10, first.name, 250, 500)) == ""  # asked before the second was acknowledged
+        assert found(lambda: made.fetched(0, 10, first.name, 400, 500)) == "C4"
+        assert found(lambda: made.fetched(0, -1, "", 400, 500)) == "C4"
+
+    def test_one_without_an_answer_may_count_whenever(self) -> None:
+        made = ledger()
+        unknown = made.commit(0, 10, "a", 1, 0)
+        accepted(made, 20, 200, 300)
+        assert found(lambda: made.fetched(0, 10, unknown.name, 400, 500)) == ""
+
+    def test_of_two_at_once_either_may_be_the_last(self) -> None:
+        made = ledger()
+        first, second = made.commit(0, 10, "a", 1, 0), made.commit(0, 20, "b", 1, 50)
+        made.accepted(second, 100)
+        made.accepted(first, 120)
+        assert found(lambda: made.fetched(0, 10, first.name, 400, 500)) == ""
+        assert found(lambda: made.fetched(0, 20, second.name, 400, 500)) == ""
+
+    def test_a_lower_one_of_a_valid_member_counts(self) -> None:
+        made = ledger()
+        accepted(made, 20, 0, 100)
+        lower = accepted(made, 10, 200, 300)
+        assert found(lambda: made.fetched(0, 10, lower.name, 400, 500)) == ""
+
+    def test_what_nobody_asked_for(self) -> None:
+        made = ledger()
+        commit = accepted(made, 10, 0, 100)
+        assert found(lambda: made.fetched(0, 11, commit.name, 400, 500)) == "C4"
+        assert found(lambda: made.fetched(0, 10, "another", 400, 500)) == "C4"
+
+    def test_a_refused_one(self) -> None:
+        made = ledger()
+        commit = made.commit(0, 10, "a", 1, 0)
+        made.refused(commit)
+        assert found(lambda: made.fetched(0, 10, commit.name, 400, 500)) == "C3"
+        made.repeats(commit)
+        assert found(lambda: made.fetched(0, 10, commit.name, 400, 500)) == ""
+
+    def test_a_coordinator_that_was_replaced_may_be_behind(self) -> None:
+        made = ledger()
+        first = accepted(made, 10, 0, 100)
+        accepted(made, 20, 200, 300)
+        assert found(lambda: made.fetched(0, 10, first.name, 400, 500, is_sure=False)) == ""
+        assert found(lambda: made.fetched(0, 11, first.name, 400, 500, is_sure=False)) == "C4"
+
+    def test_one_of_a_transaction_that_was_not_asked_to_commit(self) -> None:
+        made = ledger()
+        commit = made.commit(0, 10, "a", 1, 0)
+        commit.sent_us = 1 << 62
+        assert found(lambda: made.fetched(0, 10, commit.name, 400, 500)) == "C5"
+
+
+class TestAtLeastOnce:
+    def test_nothing_is_passed_over(self) -> None:
+        made = ledger()
+        assert found(lambda: made.handed(0, 100, 120)) == ""
+        assert found(lambda: made.handed(0, 50, 60)) == ""
+        assert found(lambda: made.handed(0, 121, 130)) == "C6"
+
+    def test_a_committed_offset_is_not_above_what_was_handed_out(self) -> None:
+        made = ledger()
+        commit = accepted(made, 101, 0, 100)
+        assert found(lambda: made.fetched(0, 101, commit.name, 400, 500)) == "C6"
