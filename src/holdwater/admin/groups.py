@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -18,6 +18,7 @@ Row = dict[str, Any]
 _Result = TypeVar("_Result")
 
 
+_GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)  # pyright: ignore[reportPrivateUsage]
 _EARLIEST: Any = OffsetSpec.earliest()
 _LATEST: Any = OffsetSpec.latest()
 
@@ -82,9 +83,13 @@ class Groups:
         found: dict[tuple[str, int], int | None] = dict.fromkeys(places)
         for place, answer in answers.items():
             try:
-                offset = answer.result().offset
-            except KafkaException:
-                continue
+                offset = answer.result(REQUEST_S + 5).offset
+            except KafkaException as error:
+                if error.args[0].code() in _GONE:
+                    continue
+                raise AdminError.of(
+                    f"looking for the ends of {place.topic}-{place.partition}", error.args[0], "check the brokers"
+                ) from error
             found[place.topic, place.partition] = offset if offset >= 0 else None
         return found
 

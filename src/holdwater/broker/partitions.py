@@ -95,11 +95,12 @@ class HostedPartition:
         if self.log.has_open_transaction(producer_id, producer_epoch):
             return False
         verified = self.verified
-        known = verified.pop(producer_id, None)
-        lowest = sequence if known is None or known.producer_epoch != producer_epoch else min(known.lowest_sequence, sequence)
-        if len(verified) >= _EXPECTED_MAX:
-            del verified[next(iter(verified))]
-        verified[producer_id] = Expected(producer_epoch, lowest)
+        known = verified.get(producer_id)
+        if known is None or known.producer_epoch < producer_epoch:
+            if known is not None or len(verified) < _EXPECTED_MAX:
+                verified[producer_id] = Expected(producer_epoch, sequence)
+        elif known.producer_epoch == producer_epoch and sequence < known.lowest_sequence:
+            verified[producer_id] = Expected(producer_epoch, sequence)
         return True
 
     def transaction_error(self, producer_id: int, producer_epoch: int, sequence: int, *, begins_at_zero: bool) -> int:
@@ -112,6 +113,8 @@ class HostedPartition:
         if producer_epoch < known_epoch or log.has_open_transaction(producer_id, producer_epoch):
             return 0  # of the former the log itself says what is wrong
         expected = self.verified.get(producer_id)
+        if expected is None and len(self.verified) >= _EXPECTED_MAX:
+            return ErrorCode.NOT_ENOUGH_REPLICAS
         if expected is None or expected.producer_epoch != producer_epoch:
             return ErrorCode.INVALID_TXN_STATE
         if sequence > expected.lowest_sequence or (begins_at_zero and known_epoch < 0 and sequence > 0):

@@ -162,6 +162,8 @@ def _refused(question: Question, response: AddPartitionsToTxnResponse | None) ->
 
 def _as_told(error_code: int, question: Question) -> int:
     """A refusal as the client is told it (Kafka's AddPartitionsToTxnManager and ReplicaManager)."""
+    if error_code == ErrorCode.CONCURRENT_TRANSACTIONS and question.adds:
+        return error_code  # which those clients know
     if error_code in _AGAIN:
         return ErrorCode.NOT_ENOUGH_REPLICAS
     if error_code == ErrorCode.PRODUCER_FENCED:

@@ -1,7 +1,6 @@
 """Consume a topic, and print JSON lines of what was assigned, consumed and committed.
 
-The flags and the lines are those of Kafka's org.apache.kafka.tools.VerifiableConsumer; the client is librdkafka. On a cluster whose brokers
-serve no consumer groups all partitions are taken by assignment, and nothing is committed.
+The flags and the lines are those of Kafka's org.apache.kafka.tools.VerifiableConsumer; the client is librdkafka.
 """
 
 import argparse
@@ -18,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--group-protocol", type=str.lower, default="classic", choices=("classic", "consumer"), help="group protocol (default %(default)s)"
     )
     parser.add_argument("--group-remote-assignor", metavar="NAME", help="the broker's assignor; for group protocol consumer only")
-    parser.add_argument("--group-id", required=True, metavar="ID", help="the consumer group (without effect where brokers serve no groups)")
+    parser.add_argument("--group-id", required=True, metavar="ID", help="the consumer group")
     parser.add_argument("--group-instance-id", metavar="ID", help="makes it a static member of the group")
     parser.add_argument("--max-messages", type=whole, default=-1, help="how many; -1 goes on until it is stopped (default %(default)s)")
     parser.add_argument("--session-timeout", type=whole, metavar="MS", help="session timeout; for group protocol classic only")

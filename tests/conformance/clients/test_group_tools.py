@@ -123,8 +123,8 @@ def test_describe_offsets(scene: Scene) -> None:
         _one_by_one(scene, 3, "tools-modern", partition, "6" if partition in committed else "-", ends[partition]) for partition in range(3)
     )
     idle = scene.groups("--describe", "--group", "tools-idle")
-    assert idle[:2] == ["Consumer group 'tools-idle' has no active members.".split(), OFFSETS_HEAD]
-    assert idle[2:] == [["tools-idle", TOPIC, str(n), "10", str(ends[n]), str(ends[n] - 10), "-", "-", "-"] for n in range(3)]
+    assert idle[0] == OFFSETS_HEAD
+    assert idle[1:] == [["tools-idle", TOPIC, str(n), "10", str(ends[n]), str(ends[n] - 10), "-", "-", "-"] for n in range(3)]
 
 
 def test_describe_members_and_state(scene: Scene) -> None:
@@ -181,7 +181,7 @@ def test_reset_offsets_execute_and_from_file(scene: Scene, tmp_path: Path) -> No
     _leave_offsets(scene.kafka, "tools-moved", "consumer")
 
     def offsets() -> list[str]:
-        return [row[3] for row in sorted(scene.groups("--describe", "--group", "tools-moved")[2:])]
+        return [row[3] for row in sorted(scene.groups("--describe", "--group", "tools-moved")[1:])]
 
     def reset(*how: str) -> list[list[str]]:
         return sorted(scene.groups("--reset-offsets", "--group", "tools-moved", *how))
@@ -192,7 +192,11 @@ def test_reset_offsets_execute_and_from_file(scene: Scene, tmp_path: Path) -> No
         ["tools-moved", TOPIC, "2", "3"],
     ]
     assert offsets() == ["3", "10", "3"]
-    assert sorted(reset("--all-topics", "--shift-by", "1", "--execute", "--export")) == [[f'"{TOPIC}",0,4'], [f'"{TOPIC}",1,11'], [f'"{TOPIC}",2,4']]
+    assert sorted(reset("--all-topics", "--shift-by", "1", "--execute", "--export")) == [
+        [f"{TOPIC},0,4"],
+        [f"{TOPIC},1,11"],
+        [f"{TOPIC},2,4"],
+    ]
     assert offsets() == ["4", "11", "4"]
     plan = tmp_path / "plan.csv"
     plan.write_text(f"{TOPIC},0,8\n{TOPIC},1,2\n")
@@ -209,7 +213,7 @@ def test_delete_and_delete_offsets(scene: Scene) -> None:
     assert some[:2] == ["Request succeeded for deleting offsets from group tools-gone.".split(), ["TOPIC", "PARTITION", "STATUS"]]
     unknown = "Error: org.apache.kafka.common.errors.UnknownTopicOrPartitionException: This server does not host this topic-partition."
     assert some[2:] == [["no-such-topic", "-", *unknown.split()], [TOPIC, "1", "Successful"]]
-    assert [row[2] for row in scene.groups("--describe", "--group", "tools-gone")[2:]] == ["0", "2"]
+    assert [row[2] for row in scene.groups("--describe", "--group", "tools-gone")[1:]] == ["0", "2"]
     for group in ("tools-classic", "tools-modern"):
         refused = said(scene.kafka, GROUP_COMMAND, "--delete-offsets", "--group", group, "--topic", f"{TOPIC}:0")
         assert "Deleting offsets of a topic is forbidden while the consumer group is actively subscribed to it." in refused
@@ -240,7 +244,9 @@ def test_transactions(scene: Scene) -> None:
     producers = scene.transactions("describe-producers", "--topic", TOPIC, "--partition", "1")
     assert [row[1:4] + row[5:] for row in producers if row[0] == producer_id] == [["0", "-1", "0", "10"]]
     assert [row[5] for row in producers if row[0] not in (producer_id, "ProducerId")] == ["None"]
-    assert len(scene.transactions("find-hanging", "--topic", TOPIC, "--max-transaction-timeout", "0")) == 1  # it has a coordinator that knows it
+    assert (
+        len(scene.transactions("find-hanging", "--topic", TOPIC, "--max-transaction-timeout", "0")) == 1
+    )  # it has a coordinator that knows it
 
 
 def test_a_transaction_is_aborted_by_an_administrator(scene: Scene) -> None:

@@ -20,6 +20,11 @@ def caller_of(call: Call) -> Caller:
     return Caller(call.version, call.client_id or "", f"/{host}", call.connection.id)
 
 
+def consumer_protocol_is_on(broker: "Broker") -> bool:
+    """Whether the cluster's features have the consumer group protocol (KIP-848)."""
+    return broker.image.features.get("group.version", 0) >= 1
+
+
 def group_shard(broker: "Broker", group_id: str) -> tuple[HostedShard, GroupShard] | ErrorCode:
     """The shard of a group, or why it can't be asked here."""
     found = broker.coordinators.find(GROUPS, group_id)

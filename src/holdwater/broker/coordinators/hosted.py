@@ -24,7 +24,7 @@ from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.invariant import invariant
 from holdwater.kernel.ports import BatchHeader, CorruptRecords, DiskFailure
 from holdwater.kernel.rng import Rng
-from holdwater.wire.codec import ProtocolError
+from holdwater.wire.codec import EncodeError, ProtocolError
 from holdwater.wire.coordinator_records import decode_key, decode_value, encode_key, encode_value
 from holdwater.wire.records import (
     CONTROL_FLAG,
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
 
 LOADING, ACTIVE, OVER = "LOADING", "ACTIVE", "OVER"
-SLICE_BYTES = 256 * 1024
-"""Read between two other events while loading."""
+SLICE_BYTES = 64 * 1024
+"""Read between two other events while loading: some twenty milliseconds for small records."""
 RECORD_BUDGET = 2_000_000
 """Structs and elements that one record of a coordinator's log may hold; brokers alone write them."""
 
@@ -72,6 +72,7 @@ class HostedShard(ShardHost):
         self._rng = broker.rng.fork()
         self._timeout_ms = broker.config.int("offsets.commit.timeout.ms")
         self._waiting: dict[_Wait, None] = {}
+        self._missed: list[Callable[[], Decision]] = []
         self._slices = self._load()
         self.shard = make(self)
 
@@ -131,24 +132,34 @@ class HostedShard(ShardHost):
 
     # --- loading
 
-    def load_slice(self) -> None:
-        """Read on, and come back for more unless it is done."""
+    def load_slice(self) -> bool:
+        """Read on; whether there is more to read."""
         if self.state != LOADING:
-            return
+            return False
         try:
             more = next(self._slices, None)
         except DiskFailure as failure:
             self.broker.disk_failed(failure)
-            return
+            return False
         except (CorruptRecords, ProtocolError) as problem:
             self.broker.note(f"{self.partition.topic_partition} can't be loaded, its {self.kind.name} coordinator stays away: {problem}")
             self.end(ErrorCode.NOT_COORDINATOR)
-            return
+            return False
         if more is not None:
-            self.broker.soon(self.load_slice)
-            return
+            return True
         self.state = ACTIVE
         self.shard.loaded()
+        missed, self._missed = self._missed, []
+        for work in missed:
+            self.carry_out(work())
+        return False
+
+    def when_loaded(self, work: Callable[[], Decision]) -> None:
+        """Carry out what ``work`` decides: now, or once everything is loaded."""
+        if self.state == ACTIVE:
+            self.carry_out(work())
+        elif self.state == LOADING:
+            self._missed.append(work)
 
     def _load(self) -> Iterator[int]:
         log = self.replica.log
@@ -181,19 +192,21 @@ class HostedShard(ShardHost):
             try:
                 key = decode_key(self.kind.table, record.key, RECORD_BUDGET)
                 value = None if record.value is None else decode_value(self.kind.table, key.API_KEY, record.value, RECORD_BUDGET)
-            except ProtocolError as problem:
+                self.shard.replay(record.offset, key, value, producer_id, producer_epoch)
+            except ProtocolError as problem:  # no coordinator wrote it; one that stopped at it would stop each that comes after it
                 self.broker.note(f"{self.partition.topic_partition} at offset {record.offset}: passed over: {problem}")
-                continue
-            self.shard.replay(record.offset, key, value, producer_id, producer_epoch)
 
     # --- decisions
 
     def carry_out(self, decision: Decision) -> None:
         """Append and replay what a handler has decided; answer now, or when it is committed."""
+        if self.state == OVER:  # the handler has seen a shard that has forgotten everything
+            decision.failed(ErrorCode.NOT_COORDINATOR)
+            return
         if decision.records:
             error = self._append(decision)
-            if error:
-                decision.failed(_as_coordinator(error))
+            if error or self.state == OVER:
+                decision.failed(_as_coordinator(error or ErrorCode.NOT_LEADER_OR_FOLLOWER))
                 return
         if not decision.waits and not decision.records:
             decision.committed()
@@ -211,9 +224,11 @@ class HostedShard(ShardHost):
     def _append(self, decision: Decision) -> int:
         """Write a decision's records as one batch and replay them; the error when nothing was written."""
         broker, replica = self.broker, self.replica
-        if self.state != ACTIVE:
-            return ErrorCode.NOT_LEADER_OR_FOLLOWER
-        data = self._batch(decision)
+        try:
+            data = self._batch(decision)
+        except EncodeError as problem:  # what a client has sent fits into its request and into no record: that request alone fails
+            broker.note(f"{self.partition.topic_partition}: not written: {problem}")
+            return ErrorCode.UNKNOWN_SERVER_ERROR
         try:
             result = replica.append(data, parse_header(data), -1, broker.wall_ms)
         except DiskFailure as failure:
@@ -242,9 +257,8 @@ class HostedShard(ShardHost):
         return self.broker.config.int("offsets.topic.compression.codec") if self.kind.table == "group" else 0
 
     def marker_appended(self, producer_id: int, producer_epoch: int, committed: bool) -> None:
-        """The marker of a transaction was appended to the partition. While it is being loaded, loading will come to it."""
-        if self.state == ACTIVE:
-            self.shard.end_transaction(producer_id, producer_epoch, committed)
+        """The marker of a transaction was appended to the partition."""
+        self.shard.end_transaction(producer_id, producer_epoch, committed)
 
     def settled(self, wait: "_Wait") -> None:
         """A wait is over."""

@@ -4,10 +4,12 @@ A partition's shard follows its replica: each time the replica gets a role (anot
 broker leads a new one is loaded. Requests find theirs by the group id or transactional id.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from holdwater.broker.coordinators.hosted import ACTIVE, HostedShard
+from holdwater.broker.coordinators.hosted import ACTIVE, LOADING, OVER, HostedShard
 from holdwater.broker.coordinators.kinds import BY_TOPIC, GROUPS, KINDS, Kind, partition_for
 from holdwater.broker.coordinators.topics import ImageTopics, InternalTopics
 from holdwater.broker.partitions import HostedPartition
@@ -31,6 +33,7 @@ class Coordinators:
     def __init__(self, broker: "Broker", makers: dict[Kind, Make]) -> None:
         self._broker = broker
         self._makers = makers
+        self._loading: deque[HostedShard] = deque()
         self._shards: dict[Kind, dict[int, HostedShard]] = {kind: {} for kind in KINDS}
         self.topics = ImageTopics(broker)
         self.internal_topics = InternalTopics(broker)
@@ -60,11 +63,13 @@ class Coordinators:
         hosted = self._shards[kind].get(index)
         if hosted is None:
             return ErrorCode.NOT_COORDINATOR
-        return hosted if hosted.state == ACTIVE else ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
+        if hosted.state == LOADING:
+            return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
+        return hosted if hosted.state == ACTIVE else ErrorCode.NOT_COORDINATOR
 
     def all(self, kind: Kind) -> list[HostedShard]:
         """Every shard of the kind on this broker, by partition, loading ones too."""
-        return [hosted for _, hosted in sorted(self._shards[kind].items())]
+        return [hosted for _, hosted in sorted(self._shards[kind].items()) if hosted.state != OVER]
 
     # --- what changes it
 
@@ -81,8 +86,23 @@ class Coordinators:
             del shards[index]
             before.end()
         if isinstance(replica, LeaderReplica):
-            hosted = shards[index] = HostedShard(self._broker, kind, self.topics, partition, replica, self._makers[kind])
-            self._broker.soon(hosted.load_slice)
+            self._load(HostedShard(self._broker, kind, self.topics, partition, replica, self._makers[kind]))
+
+    def _load(self, hosted: HostedShard) -> None:
+        """Load a shard behind those that are loading: one slice of one of them between two other events."""
+        self._shards[hosted.kind][hosted.index] = hosted
+        self._loading.append(hosted)
+        if len(self._loading) == 1:
+            self._broker.soon(self._load_on)
+
+    def _load_on(self) -> None:
+        loading = self._loading
+        if loading and not loading[0].load_slice():
+            loading.popleft()
+        else:
+            loading.rotate(-1)
+        if loading:
+            self._broker.soon(self._load_on)
 
     def metadata_changed(self, changes: ImageChanges) -> None:
         """The committed metadata have changed."""
@@ -99,9 +119,10 @@ class Coordinators:
     def _forget(self, topics: Sequence[TopicState]) -> None:
         """Topics are gone, and with them the offsets committed for them."""
         deleted = [DeletedTopic(topic.name, topic.topic_id) for topic in topics if topic.name not in BY_TOPIC]
-        for hosted in self.all(GROUPS):
-            if deleted and hosted.state == ACTIVE and isinstance(hosted.shard, GroupShard):
-                hosted.carry_out(hosted.shard.topics_deleted(deleted))
+        for hosted in self.all(GROUPS) if deleted else ():
+            shard = hosted.shard
+            if isinstance(shard, GroupShard):
+                hosted.when_loaded(partial(shard.topics_deleted, deleted))
 
     def stop(self) -> None:
         """This broker stops: whoever waits learns to ask elsewhere."""

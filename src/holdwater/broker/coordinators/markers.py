@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
 
 VERSION = 2
-_PAUSE_MS = 20
+_PAUSE_MS, _PAUSE_MAX_MS = 20, 1_000
+"""Between two tries: each time twice as long, from the start again when a partition has another leader."""
 _LOOK_MS = 500
 """How often a sending looks whether a partition that it waits for is led by another broker now."""
-_TIMEOUT_MS = 40_000
+_TIMEOUT_MS = 10_000
 """Longer than the leader waits for its followers."""
 _FENCED = (ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.TRANSACTION_COORDINATOR_FENCED)
 _DONE = (0, ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT)
@@ -91,6 +92,9 @@ class _Sending:
         self._on_done = on_done
         self._over = False
         self._timer: Timer | None = None
+        self._pause_ms = _PAUSE_MS
+        self._leaders: dict[TopicPartition, int] = {}
+        """Who led each partition when it was asked last."""
 
     def go(self) -> None:
         """Send to every leader that is known, and look at the others again after a pause."""
@@ -104,6 +108,9 @@ class _Sending:
             if state is None:
                 self._has(place)
             elif state.leader >= 0 and self._asked.get(place) != state.leader:
+                if self._leaders.get(place, state.leader) != state.leader:
+                    self._pause_ms = _PAUSE_MS
+                self._leaders[place] = state.leader
                 by_leader.setdefault(state.leader, {}).setdefault(place[0], []).append(place[1])
         for leader, topics in by_leader.items():
             self._send(leader, topics)
@@ -166,7 +173,9 @@ class _Sending:
             return
         if self._timer is not None:
             self._timer.cancel()
-        pause_ms = _PAUSE_MS if any(place not in self._asked for place in self._missing) else _LOOK_MS
+        pause_ms = _LOOK_MS
+        if any(place not in self._asked for place in self._missing):
+            pause_ms, self._pause_ms = self._pause_ms, min(2 * self._pause_ms, _PAUSE_MAX_MS)
         self._timer = self._broker.timers.at(self._broker.mono_ms + pause_ms, self.go)
 
     def _has(self, place: TopicPartition) -> None:

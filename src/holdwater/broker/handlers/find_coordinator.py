@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _KINDS = {0: GROUPS, 1: TRANSACTIONS}
 _MANY_VERSION = 4
+HELD_KEYS_MAX = 100
+"""A question with more keys is answered at once."""
 
 
 def handle(broker: "Broker", call: Call, request: FindCoordinatorRequest) -> None:
@@ -31,16 +33,19 @@ def handle(broker: "Broker", call: Call, request: FindCoordinatorRequest) -> Non
     deadline_ms = broker.mono_ms + HOLD_MS
 
     def answer() -> bool:
-        found = [_find(broker, call, kind, key) for key in keys]
-        if broker.mono_ms < deadline_ms and any(each.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE for each in found):
-            return False
-        if not call.connection.closed:
-            _reply(call, found)
+        if call.connection.closed:
+            return True
+        found: list[FindCoordinatorResponse.Coordinator] = []
+        for key in keys:
+            found.append(_find(broker, call, kind, key))
+            if found[-1].error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE and broker.mono_ms < deadline_ms:
+                return False
+        _reply(call, found)
         return True
 
     if broker.image.topic(kind.topic) is None:
         broker.coordinators.internal_topics.create(kind)
-    if not answer() and not broker.coordinators.internal_topics.hold(answer):
+    if not answer() and (len(keys) > HELD_KEYS_MAX or not broker.coordinators.internal_topics.hold(answer)):
         _reply(call, [_find(broker, call, kind, key) for key in keys])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
 from holdwater.broker.coordinators import GROUPS, HostedShard
-from holdwater.broker.coordinators.finding import as_groups, caller_of, group_shard
+from holdwater.broker.coordinators.finding import as_groups, caller_of, consumer_protocol_is_on, group_shard
 from holdwater.broker.coordinators.hosted import ACTIVE
 from holdwater.broker.handlers.operations import ALL_ON_GROUP, NOT_ASKED
 from holdwater.core.groups import GroupShard
@@ -28,11 +28,13 @@ from holdwater.wire.messages import (
 if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
 
+_MOVED = (0, ErrorCode.NOT_COORDINATOR)
+"""What a shard's part of a list may say: one that has moved meanwhile is listed elsewhere."""
 Many = Callable[[Sequence[Any]], None]
 
 
 def _gather(group_ids: list[str], broker: "Broker", refuse: Callable[[str, int], Any], ask: Callable[..., None], done: Many) -> None:
-    """Answer for each group, asked of its own shard; ``done`` gets the answers in the order of ``group_ids``."""
+    """Answer for each group once, asked of its own shard; ``done`` gets the answers in the order of ``group_ids``."""
     answers: dict[str, Any] = {}
     by_shard: dict[int, tuple[HostedShard, GroupShard, list[str]]] = {}
     names = list(dict.fromkeys(group_ids))
@@ -46,7 +48,7 @@ def _gather(group_ids: list[str], broker: "Broker", refuse: Callable[[str, int],
 
     def finish() -> None:
         if len(answers) == len(names):
-            done([answers[group_id] for group_id in group_ids])
+            done([answers[group_id] for group_id in names])
 
     def take(of_shard: Sequence[Any]) -> None:
         for each in of_shard:
@@ -85,6 +87,11 @@ def consumer_describe(broker: "Broker", call: Call, request: ConsumerGroupDescri
             error_code=error_code, error_message=None, group_id=group_id, members=[], authorized_operations=NOT_ASKED
         )
 
+    if not consumer_protocol_is_on(broker):
+        refused = [refuse(group_id, ErrorCode.UNSUPPORTED_VERSION) for group_id in dict.fromkeys(request.group_ids)]
+        call.reply(ConsumerGroupDescribeResponse(groups=refused))
+        return
+
     def ask(hosted: HostedShard, shard: GroupShard, group_ids: list[str], take: Many) -> None:
         hosted.carry_out(shard.consumer_describe(group_ids, caller_of(call), take))
 
@@ -121,7 +128,7 @@ def list_groups(broker: "Broker", call: Call, request: ListGroupsRequest) -> Non
         def of_shard(response: ListGroupsResponse) -> None:
             listed[index] = response
             if len(listed) == len(shards):
-                failed = next((each for each in listed.values() if each.error_code), None)
+                failed = next((each for each in listed.values() if each.error_code not in _MOVED), None)
                 groups = [group for hosted in shards for group in listed[hosted.index].groups]
                 call.reply(failed or ListGroupsResponse(groups=groups))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
-from holdwater.broker.coordinators.finding import caller_of, group_shard
+from holdwater.broker.coordinators.finding import caller_of, consumer_protocol_is_on, group_shard
 from holdwater.core.coordinator import Caller, Decision
 from holdwater.core.groups import GroupShard
 from holdwater.kernel.errors import ErrorCode
@@ -90,6 +90,9 @@ def leave(broker: "Broker", call: Call, request: LeaveGroupRequest) -> None:
 
 def consumer_heartbeat(broker: "Broker", call: Call, request: ConsumerGroupHeartbeatRequest) -> None:
     """ConsumerGroupHeartbeat, versions 0 and 1 (KIP-848)."""
+    if not consumer_protocol_is_on(broker):
+        call.reply(ConsumerGroupHeartbeatResponse(error_code=ErrorCode.UNSUPPORTED_VERSION))
+        return
     _through(broker, call, request, GroupShard.consumer_heartbeat, lambda code: ConsumerGroupHeartbeatResponse(error_code=code))
 
 

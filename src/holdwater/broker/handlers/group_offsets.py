@@ -31,9 +31,13 @@ if TYPE_CHECKING:
 COMMIT_BY_ID_VERSION = 10
 FETCH_BY_ID_VERSION = 10
 TXN_BY_ID_VERSION = 6
+TXN_ABORTABLE_VERSION = 4
+"""From here on clients know TRANSACTION_ABORTABLE."""
 TXN_ADDS_VERSION = 5
 """From here on a TxnOffsetCommit adds the group's partition to the transaction (KIP-890)."""
 MANY_GROUPS_VERSION = 8
+ERROR_VERSION = 2
+"""From here on an OffsetFetch answer has an error of its own."""
 
 
 # --- commits
@@ -154,9 +158,15 @@ def _question(broker: "Broker", call: Call, request: TxnOffsetCommitRequest) -> 
     partition = found[0].partition
     if not partition.expect_transaction(request.producer_id, request.producer_epoch, 0):
         return None
-    adds = call.version >= TXN_ADDS_VERSION
     place = (GROUPS.topic, partition.topic_partition.partition)
-    return Question(request.transactional_id, request.producer_id, request.producer_epoch, [place], adds=adds, knows_abortable=adds)
+    return Question(
+        request.transactional_id,
+        request.producer_id,
+        request.producer_epoch,
+        [place],
+        adds=call.version >= TXN_ADDS_VERSION,
+        knows_abortable=call.version >= TXN_ABORTABLE_VERSION,
+    )
 
 
 def _refusal_of_txn_commit(error_code: int) -> int:
@@ -175,7 +185,7 @@ _FoundPartition = OffsetFetchResponse.OffsetFetchResponsePartitions
 def fetch(broker: "Broker", call: Call, request: OffsetFetchRequest) -> None:
     """OffsetFetch, versions 1 to 10: one group before version 8, several since."""
     if call.version >= MANY_GROUPS_VERSION:
-        groups = request.groups
+        groups = list({group.group_id: group for group in request.groups}.values())  # each once, however often it is named
     else:
         topics = request.topics
         asked = None if topics is None else [_asked_topic(each.name, each.partition_indexes) for each in topics]
@@ -186,12 +196,12 @@ def fetch(broker: "Broker", call: Call, request: OffsetFetchRequest) -> None:
         def one(group: OffsetFetchResponse.OffsetFetchResponseGroup) -> None:
             found[at] = group
             if len(found) == len(groups):
-                _reply_fetched(call, [found[each] for each in range(len(groups))])
+                _reply_fetched(call, request, [found[each] for each in range(len(groups))])
 
         return one
 
     if not groups:
-        _reply_fetched(call, [])
+        _reply_fetched(call, request, [])
     for at, group in enumerate(groups):
         _fetch_one(broker, call, request.require_stable, group, take(at))
 
@@ -248,11 +258,22 @@ def _unknown(topic: OffsetFetchRequest.OffsetFetchRequestTopics) -> OffsetFetchR
     )
 
 
-def _reply_fetched(call: Call, groups: list[OffsetFetchResponse.OffsetFetchResponseGroup]) -> None:
+def _failed(topic: OffsetFetchRequest.OffsetFetchRequestTopic, error_code: int) -> OffsetFetchResponse.OffsetFetchResponseTopics:
+    """Every partition of a topic with the error that versions without one for the whole answer have no other place for."""
+    partitions = [
+        _FoundPartition(partition_index=index, committed_offset=-1, committed_leader_epoch=-1, metadata="", error_code=error_code)
+        for index in topic.partition_indexes
+    ]
+    return _FoundTopic(name=topic.name, partitions=partitions)
+
+
+def _reply_fetched(call: Call, request: OffsetFetchRequest, groups: list[OffsetFetchResponse.OffsetFetchResponseGroup]) -> None:
     if call.version >= MANY_GROUPS_VERSION:
         call.reply(OffsetFetchResponse(groups=groups))
         return
     group = groups[0]
+    if group.error_code and call.version < ERROR_VERSION:
+        group.topics = [_failed(topic, group.error_code) for topic in request.topics or ()]
     partition = OffsetFetchResponse.OffsetFetchResponsePartition
     topics = [
         OffsetFetchResponse.OffsetFetchResponseTopic(

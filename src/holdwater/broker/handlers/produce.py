@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 BY_ID_VERSION = 13
 ADDS_VERSION = 12
 """From here on a produce request adds its partitions to the transaction (KIP-890)."""
-ADMIN_CLIENT_ID = "__admin_client"
-"""Who calls itself so may write to the coordinators' topics, as in Kafka."""
 ABORTABLE_VERSION = 11
 """From here on clients know TRANSACTION_ABORTABLE."""
 _Topic = ProduceResponse.TopicProduceResponse
@@ -104,7 +102,8 @@ def handle(broker: "Broker", call: Call, request: ProduceRequest) -> None:
         lambda refused: _append_all(broker, call, request, refused),
     )
     if not asked:
-        places = [(topic.name, index.index) for topic in request.topic_data for index in topic.partition_data]
+        found = [_hosted(broker, call, topic, asked.index) for topic in request.topic_data for asked in topic.partition_data]
+        places: list[Place] = [partition.topic_partition for partition in found if partition is not None]
         _append_all(broker, call, request, dict.fromkeys(places, int(ErrorCode.NOT_ENOUGH_REPLICAS)))
 
 
@@ -210,7 +209,7 @@ def _append(
     if not isinstance(replica, LeaderReplica):
         answer.error_code = partition.leadership_error()
         return -1
-    if partition.on_role is not None and call.client_id != ADMIN_CLIENT_ID:
+    if partition.on_role is not None:
         answer.error_code = ErrorCode.INVALID_TOPIC_EXCEPTION
         answer.error_message = f"{partition.topic_partition.topic} is written by coordinators alone"
         return -1
@@ -270,6 +269,8 @@ def _check_transaction(partition: HostedPartition, header: BatchHeader, refused:
     """Raise ``CorruptRecords`` unless the batch belongs to an open transaction (KIP-890)."""
     code = refused.get(partition.topic_partition, 0)
     if code:
+        if code != ErrorCode.NOT_ENOUGH_REPLICAS:  # after that the producer comes again, and in order
+            partition.verified.pop(header.producer_id, None)
         raise CorruptRecords(f"the transaction's coordinator refuses: {ErrorCode.describe(code)}", code)
     code = partition.transaction_error(header.producer_id, header.producer_epoch, header.base_sequence, begins_at_zero=begins_at_zero)
     if code:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from holdwater.broker.apis import Api
 from holdwater.broker.connection import Call
 from holdwater.broker.coordinators import GROUPS, HostedShard
+from holdwater.broker.partitions import HostedPartition
 from holdwater.broker.timers import Timer
 from holdwater.core.replica import LeaderReplica
 from holdwater.kernel.errors import ErrorCode
@@ -21,6 +22,8 @@ from holdwater.wire.records import end_transaction_batch, parse_header
 if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
 
+WAIT_MAX_MS = 5_000
+"""How long a request waits for followers: what comes behind it on the coordinator's connection waits as well."""
 Reply = Callable[[WriteTxnMarkersResponse], None]
 Marker = WriteTxnMarkersRequest.WritableTxnMarker
 _Result = WriteTxnMarkersResponse.WritableTxnMarkerResult
@@ -79,7 +82,7 @@ def write(broker: "Broker", request: WriteTxnMarkersRequest, reply: Reply) -> No
     """Append every marker that can be appended, then wait for the followers."""
     response = WriteTxnMarkersResponse(markers=[])
     whole = _Whole(reply, response)
-    waits: list[tuple[LeaderReplica, int, _Wait]] = []
+    waits: list[tuple[HostedPartition, LeaderReplica, int, _Wait]] = []
     for marker in request.markers:
         topics: list[WriteTxnMarkersResponse.WritableTxnMarkerTopicResult] = []
         for topic in marker.topics:
@@ -95,15 +98,18 @@ def write(broker: "Broker", request: WriteTxnMarkersRequest, reply: Reply) -> No
     if not waits:
         reply(response)
         return
-    whole.missing = dict.fromkeys(wait for _, _, wait in waits)
-    whole.timer = broker.timers.at(broker.mono_ms + broker.config.int("request.timeout.ms"), whole.timed_out)
-    for replica, end, wait in waits:
-        replica.wait_for(end, wait)
+    whole.missing = dict.fromkeys(wait for *_, wait in waits)
+    whole.timer = broker.timers.at(broker.mono_ms + min(broker.config.int("request.timeout.ms"), WAIT_MAX_MS), whole.timed_out)
+    for partition, replica, end, wait in waits:
+        if partition.replica is replica:
+            replica.wait_for(end, wait)
+        else:  # a later append has taken the directory offline
+            wait.acknowledged(ErrorCode.KAFKA_STORAGE_ERROR)
 
 
 def _append(
     broker: "Broker", marker: Marker, topic: str, index: int, answer: WriteTxnMarkersResponse.WritableTxnMarkerPartitionResult
-) -> tuple[LeaderReplica, int] | None:
+) -> tuple[HostedPartition, LeaderReplica, int] | None:
     """Append one marker; the replica and the offset to wait for, ``None`` when there is nothing to wait for."""
     partition = broker.replicas.by_name(topic, index)
     if partition is None:
@@ -141,7 +147,7 @@ def _append(
         hosted.marker_appended(marker.producer_id, marker.producer_epoch, marker.transaction_result)
     broker.replicas.leader_appended(partition, replica)
     end = result.last_offset + 1
-    return None if replica.high_watermark >= end else (replica, end)
+    return None if replica.high_watermark >= end else (partition, replica, end)
 
 
 API = Api(WriteTxnMarkersRequest, WriteTxnMarkersResponse, handle, "Alter or ClusterAction on Cluster")

@@ -14,6 +14,7 @@ from holdwater.core.groups.deadlines import Deadlines
 from holdwater.core.groups.subscriptions import CONSUMER_PROTOCOL_TYPE, subscribed_topics
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.invariant import invariant
+from holdwater.wire.codec import ProtocolError
 from holdwater.wire.messages import GroupMetadataKey, GroupMetadataValue, JoinGroupResponse
 
 RECORD_VERSION = 3
@@ -278,10 +279,15 @@ class ClassicGroup:
 
     @staticmethod
     def restored(group_id: str, value: GroupMetadataValue, host: ShardHost) -> "ClassicGroup":
-        """A group as its record has it: stable, or empty."""
+        """A group as its record has it: stable, or empty. Raises ``ProtocolError`` for members that no group can have."""
         group = ClassicGroup(group_id, host)
-        for member in value.members:
-            group.add(ClassicMember.restored(value, member))
+        for stored in value.members:
+            member = ClassicMember.restored(value, stored)
+            if member.member_id in group.members or member.instance_id in group.static_members:
+                raise ProtocolError(f"group {group_id} has member {member.member_id} (instance {member.instance_id}) twice")
+            if not group.supports(member.protocol_type, member.protocols):
+                raise ProtocolError(f"member {member.member_id} does not fit into group {group_id}")
+            group.add(member)
         group.state = ClassicState.STABLE if value.members else ClassicState.EMPTY
         group.state_since_wall_ms = value.current_state_timestamp
         group.generation = group._recorded_generation = value.generation

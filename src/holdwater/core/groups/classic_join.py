@@ -6,7 +6,7 @@ from holdwater.core.groups.classic_member import ClassicMember, JoinReply, Proto
 from holdwater.core.groups.classic_rebalance import NEW_MEMBER_JOIN_TIMEOUT_MS, Rebalance, Records, joins_because
 from holdwater.core.groups.classic_restart import Restarts
 from holdwater.core.groups.classic_state import ClassicState
-from holdwater.core.groups.ids import uuid_text
+from holdwater.core.groups.ids import new_member_id
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import JoinGroupRequest, JoinGroupResponse
 
@@ -56,7 +56,7 @@ class Joins:
         self, group: ClassicGroup, request: JoinGroupRequest, protocols: Protocols, caller: Caller, reply: JoinReply
     ) -> Decision:
         instance_id = request.group_instance_id
-        member_id = f"{caller.client_id if instance_id is None else instance_id}-{uuid_text(self._host.rng.uuid())}"
+        member_id = new_member_id(caller.client_id if instance_id is None else instance_id, self._host.rng.uuid())
         if instance_id is not None and instance_id in group.static_members:
             return self._restarts.restart(group, request, member_id, caller.version, reply)
         if instance_id is None and caller.version >= _ID_FIRST_FROM:

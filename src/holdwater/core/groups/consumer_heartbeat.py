@@ -8,6 +8,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from holdwater.core.coordinator import Caller, CoordinatorRecord, ShardHost
+from holdwater.core.coordinator.regex_names import NameRegex
+from holdwater.core.coordinator.regex_tree import InvalidRegex
 from holdwater.core.groups.consumer_checks import (
     Refusal,
     epoch_refusal,
@@ -35,8 +37,6 @@ from holdwater.core.groups.consumer_settings import ConsumerSettings
 from holdwater.core.groups.consumer_state import ConsumerState
 from holdwater.core.groups.consumer_subscriptions import MetadataHash, subscribed_after, topic_ids_of, topics_of
 from holdwater.core.groups.consumer_target import Change, new_targets, preferred_assignor, target_after, target_records
-from holdwater.core.groups.regex_topics import TopicRegex
-from holdwater.core.groups.regex_tree import InvalidRegex
 from holdwater.wire.messages import ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse
 
 
@@ -157,7 +157,7 @@ class HeartbeatPlanner:
         is_first = bool(new) and new not in self.state.regex_counts
         if is_first:
             try:
-                TopicRegex(new)
+                NameRegex(new)
             except InvalidRegex as problem:
                 return invalid_regex(new, str(problem))
         if old and old != new and self.state.regex_counts.get(old) == 1:

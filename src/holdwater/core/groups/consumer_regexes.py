@@ -6,13 +6,13 @@ any change of the topics is reason enough, so a deleted topic goes too.
 """
 
 from holdwater.core.coordinator import NOTHING, Cancellable, CoordinatorRecord, Decision, ShardHost
+from holdwater.core.coordinator.regex_names import NameRegex
+from holdwater.core.coordinator.regex_tree import InvalidRegex
 from holdwater.core.groups.consumer_member import ConsumerMember
 from holdwater.core.groups.consumer_records import group_epoch_record, regex_record
 from holdwater.core.groups.consumer_settings import ConsumerSettings
 from holdwater.core.groups.consumer_state import ConsumerState, ResolvedRegex
 from holdwater.core.groups.consumer_subscriptions import MetadataHash, regex_counts_after, subscribed_after
-from holdwater.core.groups.regex_topics import TopicRegex
-from holdwater.core.groups.regex_tree import InvalidRegex
 
 _REFRESH_MIN_MS = 10_000
 
@@ -80,7 +80,7 @@ class RegexRefresh:
     def _resolve(self, regex: str) -> ResolvedRegex:
         topics: tuple[str, ...] = ()
         try:
-            topics = TopicRegex(regex).matching(self._host.topics.names())
+            topics = NameRegex(regex).matching(self._host.topics.names())
         except InvalidRegex as problem:
             self._host.note(f"group {self._group_id}: the regular expression {regex!r} of its log matches nothing here: {problem}")
         return ResolvedRegex(topics, self._host.topics.version, self._host.wall_ms)

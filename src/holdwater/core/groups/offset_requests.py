@@ -37,6 +37,7 @@ RECORD_VERSION_WITH_EXPIRY = 1
 
 _FETCH_HAS_TOPIC_IDS_FROM = 10
 _DEFAULT_RETENTION = -1
+_LATEST_MS = 2**63 - 1
 
 CommitReply = Callable[[OffsetCommitResponse], None]
 TxnCommitReply = Callable[[TxnOffsetCommitResponse], None]
@@ -80,7 +81,7 @@ class OffsetRequests:
             invariant(request.generation_id_or_member_epoch == group.generation, "C3: only the current generation commits")
             self._rebalance.heard(group, group.members[request.member_id])
         now_ms, retention_ms = self._host.wall_ms, request.retention_time_ms
-        stored = _Stored(now_ms, NO_EXPIRY if retention_ms == _DEFAULT_RETENTION else now_ms + retention_ms)
+        stored = _Stored(now_ms, NO_EXPIRY if retention_ms == _DEFAULT_RETENTION else min(now_ms + retention_ms, _LATEST_MS))
         records = tuple(
             self._record(request.group_id, topic.name, topic.topic_id, partition, stored)
             for topic in request.topics

@@ -31,6 +31,8 @@ from holdwater.wire.messages import (
 
 _ALL_INACTIVE = "are fenced or in controlled shutdown."
 
+_COORDINATOR_TOPICS = frozenset({"__consumer_offsets", "__transaction_state"})
+
 
 class _NewTopic(NamedTuple):
     records: list[MetadataRecord]
@@ -275,6 +277,11 @@ class TopicControl:
         if topic is None:
             return Refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.")
         there = len(topic.partitions)
+        if topic.name in _COORDINATOR_TOPICS:
+            message = (
+                f"The partitions of {topic.name} say which coordinator each group or transactional id has: their number cannot change."
+            )
+            return Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, message)
         if request.count == there:
             return Refusal(ErrorCode.INVALID_PARTITIONS, f"Topic already has {there} partition(s).")
         if request.count < there:

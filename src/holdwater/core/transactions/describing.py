@@ -1,9 +1,10 @@
 """DescribeTransactions and ListTransactions, for the transactional ids of one shard."""
 
-import re
 from collections.abc import Callable
 
 from holdwater.core.coordinator import Decision, ShardHost
+from holdwater.core.coordinator.regex_names import NameRegex
+from holdwater.core.coordinator.regex_tree import InvalidRegex
 from holdwater.core.transactions.ledger import Entry, Ledger
 from holdwater.core.transactions.transaction import Status, Transaction
 from holdwater.kernel.errors import ErrorCode
@@ -59,17 +60,16 @@ class Describing:
 
     def _listed(self, request: ListTransactionsRequest) -> ListTransactionsResponse:
         unknown = [name for name in request.state_filters if name not in _STATUS_NAMES]
-        try:
-            pattern = re.compile(request.transactional_id_pattern or "")
-        except (re.error, OverflowError, RecursionError):
-            return ListTransactionsResponse(error_code=ErrorCode.INVALID_REGULAR_EXPRESSION, unknown_state_filters=unknown)
         chosen = [
-            (entry, now)
-            for entry in self._ledger.entries.values()
-            if (now := entry.current) is not None
-            and self._passes(now, request)
-            and (not request.transactional_id_pattern or pattern.fullmatch(entry.transactional_id))
+            (entry, now) for entry in self._ledger.entries.values() if (now := entry.current) is not None and self._passes(now, request)
         ]
+        if request.transactional_id_pattern:
+            try:
+                named = NameRegex(request.transactional_id_pattern).matching([entry.transactional_id for entry, _ in chosen])
+            except InvalidRegex:
+                return ListTransactionsResponse(error_code=ErrorCode.INVALID_REGULAR_EXPRESSION, unknown_state_filters=unknown)
+            found = dict.fromkeys(named)
+            chosen = [(entry, now) for entry, now in chosen if entry.transactional_id in found]
         return ListTransactionsResponse(unknown_state_filters=unknown, transaction_states=[_listed(entry, now) for entry, now in chosen])
 
     def _passes(self, now: Transaction, request: ListTransactionsRequest) -> bool:

@@ -208,14 +208,14 @@ class Ledger:
     # Loading and unloading
 
     def replay(self, transactional_id: str, value: TransactionLogValue | None) -> None:
-        """Take in a record: loaded ones count at once, live ones when they are committed."""
+        """Take in a record: loaded ones count at once, live ones when they are committed. Raises ``ProtocolError`` for one that makes no sense."""
         if self._live:
             self._replay_live(transactional_id, value)
         elif value is None:
             self.entries.pop(transactional_id, None)
         else:
-            entry = self.entries.setdefault(transactional_id, Entry(transactional_id))
-            entry.current = transaction_of(value)
+            read = transaction_of(value)
+            self.entries.setdefault(transactional_id, Entry(transactional_id)).current = read
 
     def _replay_live(self, transactional_id: str, value: TransactionLogValue | None) -> None:
         entry = self.entries.get(transactional_id)

@@ -6,7 +6,7 @@ Value version 1 (transaction version 1 and newer) has what ``DROPPED_BY_VERSION_
 from holdwater.core.coordinator import CoordinatorRecord
 from holdwater.core.transactions.transaction import CLASSIC_VERSION, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Status, Transaction
 from holdwater.kernel.identifiers import TopicPartition
-from holdwater.kernel.invariant import invariant
+from holdwater.wire.codec import ProtocolError
 from holdwater.wire.messages import TransactionLogKey, TransactionLogValue
 
 NEVER_STORED = {"last_producer_epoch": NO_PRODUCER_EPOCH}
@@ -48,8 +48,8 @@ def as_stored(transaction: Transaction, version: int) -> Transaction:
 def transaction_of(value: TransactionLogValue) -> Transaction:
     """The transaction in a record."""
     status = _KNOWN_STATUS.get(value.transaction_status)
-    invariant(status is not None, f"a transaction is stored with the status {value.transaction_status}")
-    assert status is not None
+    if status is None:
+        raise ProtocolError(f"a transaction has the status {value.transaction_status}, which there is not")
     partitions = (TopicPartition(topic.topic, each) for topic in value.transaction_partitions or () for each in topic.partition_ids)
     return Transaction(
         producer_id=value.producer_id,

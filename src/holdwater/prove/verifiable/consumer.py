@@ -1,11 +1,5 @@
-"""The verifiable consumer: says which partitions it was given, what it consumed, and what it committed, in JSON lines.
+"""The verifiable consumer: says which partitions it was given, what it consumed, and what it committed, in JSON lines."""
 
-It joins a group where the cluster has a group coordinator. Where the brokers serve no group requests it takes all partitions of the topic by
-assignment instead, and commits nothing; it says so on standard error.
-"""
-
-import sys
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +8,9 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from holdwater.prove.errors import UsageError
 from holdwater.prove.verifiable.lines import Lines, Stop, connect, text_of
 from holdwater.rpc import RpcError
-from holdwater.rpc.calls import describe_topic
-from holdwater.wire import messages
 
 POLL_S = 0.1
 _BATCH = 500
-_TOPIC_LIMIT_S = 30.0
 ASSIGNORS = {
     "org.apache.kafka.clients.consumer.RangeAssignor": "range",
     "org.apache.kafka.clients.consumer.RoundRobinAssignor": "roundrobin",
@@ -81,7 +72,6 @@ class VerifiableConsumer:
         self._options = options
         self._lines = lines
         self._consumed = 0
-        self._grouped = True
         self._config = options.config()
         self._consumer: Consumer
 
@@ -90,24 +80,17 @@ class VerifiableConsumer:
 
         Raises ``UsageError`` when no broker answers, and ``BrokenPipeError``, after an orderly end, when nobody reads the lines any more.
         """
-        partitions = self._without_groups()
+        self._look_for_brokers()
         try:
             self._consumer = Consumer(self._config)
         except KafkaException as error:
             raise UsageError(f"librdkafka refuses a setting: {error.args[0].str()}", "correct it in the --command-config file") from error
         self._lines.say("startup_complete")
-        if partitions is None:
-            self._consumer.subscribe([self._options.topic], on_assign=self._assigned, on_revoke=self._revoked)
-        else:
-            self._grouped = False
-            self._consumer.assign([TopicPartition(self._options.topic, partition, self._start()) for partition in partitions])
-            self._tell("partitions_assigned", [(self._options.topic, partition) for partition in partitions])
+        self._consumer.subscribe([self._options.topic], on_assign=self._assigned, on_revoke=self._revoked)
         while not stop and not self._finished() and not self._lines.unread:
             self._poll()
         if stop:
             self._lines.say("shutdown_requested")
-        if partitions is not None:
-            self._tell("partitions_revoked", [(self._options.topic, partition) for partition in partitions])
         self._consumer.close()
         self._lines.check()
         self._lines.say("shutdown_complete")
@@ -115,33 +98,12 @@ class VerifiableConsumer:
             self._lines.say("shutdown_requested")  # Kafka's tool says it last when it ends by itself: its exit hook runs then
         return stop.exit_code
 
-    def _start(self) -> int:
-        """Where to begin without a group: there is no committed offset to go on from."""
-        from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
-
-        return OFFSET_END if self._options.reset_policy == "latest" else OFFSET_BEGINNING
-
-    def _without_groups(self) -> list[int] | None:
-        """All partitions of the topic when the cluster has no group coordinator; ``None`` when it has one."""
+    def _look_for_brokers(self) -> None:
+        """Say at once when none is there: librdkafka would look for them for ever."""
         try:
-            with connect(self._options.bootstrap_server) as connection:
-                if connection.supports(messages.JoinGroupRequest):
-                    return None
-                print(
-                    "holdwater verifiable-consumer: the brokers serve no groups; all partitions are assigned, nothing is committed",
-                    file=sys.stderr,
-                )
-                return self._partitions(connection)
+            connect(self._options.bootstrap_server).close()
         except RpcError as error:
             raise UsageError(f"{self._options.bootstrap_server} answers no more: {error}", "check the brokers") from error
-
-    def _partitions(self, connection: Any) -> list[int]:
-        deadline = time.monotonic() + _TOPIC_LIMIT_S
-        while (topic := describe_topic(connection, self._options.topic)) is None:
-            if time.monotonic() > deadline:
-                raise UsageError(f"there is no topic {self._options.topic}", "create it, or check --topic")
-            time.sleep(0.1)
-        return [state.partition for state in topic.partitions]
 
     def _finished(self) -> bool:
         return 0 <= self._options.max_messages <= self._consumed
@@ -182,7 +144,7 @@ class VerifiableConsumer:
             for (topic, partition), offsets in by_partition.items()
         ]
         self._lines.say("records_consumed", count=len(taken), partitions=summaries)
-        if self._grouped and not self._options.autocommit:
+        if not self._options.autocommit:
             self._commit({place: max(offsets) + 1 for place, offsets in by_partition.items()})
 
     def _commit(self, ends: dict[tuple[str, int], int]) -> None:

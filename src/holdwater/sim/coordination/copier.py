@@ -5,7 +5,8 @@ the member asks for the committed offsets and goes on from there (KIP-447).
 """
 
 from holdwater.sim.coordination.member import Job, Member, Tenure
-from holdwater.sim.coordination.producer import TransactionalProducer, Work
+from holdwater.sim.coordination.producer import TransactionalProducer
+from holdwater.sim.coordination.requests import Work
 from holdwater.sim.coordination.transactions import COMMITTED
 from holdwater.sim.workloads.history import History
 

@@ -5,91 +5,53 @@ Two generations of the protocol: the classic one (AddPartitionsToTxn, AddOffsets
 retried the producer takes itself for dead: another incarnation begins with InitProducerId, which ends what the one before has left open.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.rng import Rng
 from holdwater.sim.clock import WALL_START_MS
 from holdwater.sim.cluster import SimCluster
-from holdwater.sim.coordination.asking import GONE, GROUP, LATER, TRANSACTION, Coordinator
-from holdwater.sim.coordination.groups import GroupLedger
-from holdwater.sim.coordination.plan import EFFECTS, JOBS
+from holdwater.sim.coordination.asking import GONE, GROUP, TRANSACTION, Coordinator
+from holdwater.sim.coordination.plan import EFFECTS
+from holdwater.sim.coordination.requests import (
+    ADD_OFFSETS_VERSION,
+    ADD_VERSION,
+    END_VERSIONS,
+    FATAL_ERRORS,
+    FENCED,
+    INIT_VERSION,
+    OF_COORDINATOR,
+    OFFSETS_VERSIONS,
+    RETRIED_ERRORS,
+    WRITE_VERSIONS,
+    Work,
+    add_offsets,
+    add_partitions,
+    batch,
+    commit_offsets,
+    end,
+    produce,
+)
 from holdwater.sim.coordination.transactions import ABORTED, COMMITTED, UNKNOWN, Transaction, TransactionLedger
 from holdwater.sim.verdicts import SafetyViolation
 from holdwater.sim.workloads.client import Client
 from holdwater.sim.workloads.history import History
-from holdwater.sim.workloads.producer import RETRIED
 from holdwater.wire.messages import (
-    AddOffsetsToTxnRequest,
     AddOffsetsToTxnResponse,
-    AddPartitionsToTxnRequest,
     AddPartitionsToTxnResponse,
-    EndTxnRequest,
     EndTxnResponse,
     InitProducerIdRequest,
     InitProducerIdResponse,
-    ProduceRequest,
     ProduceResponse,
-    TxnOffsetCommitRequest,
     TxnOffsetCommitResponse,
 )
-from holdwater.wire.records import Record, build_batch
 
 RETRY_US = 100_000
-WRITE_VERSIONS = (11, 12)
-"""Of Produce: classic, and of transaction version 2. Both name topics by name."""
-OFFSETS_VERSIONS = (4, 5)
-END_VERSIONS = (4, 5)
-_ADD_VERSION, _ADD_OFFSETS_VERSION = 3, 3
-_INIT_VERSION = 5
-_TIMEOUT_MS = 5_000
 _WRITE_TIMEOUT_US = 5_000_000
 _ASK_TIMEOUT_US = 2_000_000
 _DEADLINE_US = 20_000_000
 """How long the steps before the last one may take."""
-_RETRIED = frozenset({*RETRIED, *LATER, ErrorCode.UNSTABLE_OFFSET_COMMIT, ErrorCode.CORRUPT_MESSAGE})
-FENCED = frozenset({ErrorCode.PRODUCER_FENCED, ErrorCode.INVALID_PRODUCER_EPOCH})
-_FATAL = frozenset(
-    {
-        *FENCED,
-        ErrorCode.INVALID_TXN_STATE,
-        ErrorCode.INVALID_PRODUCER_ID_MAPPING,
-        ErrorCode.TRANSACTION_ABORTABLE,
-        ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-        ErrorCode.UNKNOWN_PRODUCER_ID,
-        ErrorCode.OPERATION_NOT_ATTEMPTED,
-        ErrorCode.ILLEGAL_GENERATION,
-        ErrorCode.UNKNOWN_MEMBER_ID,
-        ErrorCode.FENCED_INSTANCE_ID,
-        ErrorCode.STALE_MEMBER_EPOCH,
-        ErrorCode.REBALANCE_IN_PROGRESS,
-        ErrorCode.FENCED_MEMBER_EPOCH,
-        ErrorCode.INVALID_TIMESTAMP,  # the broker's clock is wrong
-    }
-)
-
-
-_OF_COORDINATOR = ("AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn")
-"""Requests to the transaction coordinator itself. Others ask it on the way, and perhaps one that was replaced."""
-
-
-class Work(NamedTuple):
-    """What one transaction is to do."""
-
-    values: Mapping[int, list[bytes]]
-    """Records by partition."""
-    commits: bool = True
-    hold_us: int = 0
-    """How long it stays open before it is ended."""
-    is_left_open: bool = False
-    """Whether the producer is gone for good before it ends it."""
-    offsets: Mapping[int, int] = {}
-    """Committed offsets of jobs, and with them who the member of the group is."""
-    group: GroupLedger | None = None
-    member_id: str = ""
-    generation: int = -1
-    instance_id: str | None = None
 
 
 class TransactionalProducer(Client):
@@ -188,7 +150,7 @@ class TransactionalProducer(Client):
             self.history.count("transactional-id-initialised")
             self.on_ready()
 
-        self.coordinator.ask(request, _INIT_VERSION, InitProducerIdResponse, answered, _ASK_TIMEOUT_US)
+        self.coordinator.ask(request, INIT_VERSION, InitProducerIdResponse, answered, _ASK_TIMEOUT_US)
 
     def _note(self, api: str, error_code: int) -> bool:
         """Count an error; returns whether the request is to be sent again. Raises ``SafetyViolation`` for one that is not expected."""
@@ -197,9 +159,9 @@ class TransactionalProducer(Client):
         self.trace.line(self.name, f"{api}: {name}")
         if error_code in GONE:
             (self._group if api == "TxnOffsetCommit" else self.coordinator).forget()
-        if error_code in _RETRIED:
+        if error_code in RETRIED_ERRORS:
             return True
-        if error_code not in _FATAL:
+        if error_code not in FATAL_ERRORS:
             raise SafetyViolation("protocol", f"{self.name}: {api} answered {name}")
         return False
 
@@ -219,13 +181,7 @@ class TransactionalProducer(Client):
             sequence = self._sequences.get(index, 0)
             self._sequences[index] = sequence + len(values)
             at_ms = WALL_START_MS + self.scheduler.now_us // 1000
-            self._unwritten[index] = build_batch(
-                [Record(0, at_ms, b"k", value, []) for value in values],
-                producer_id=self._producer_id,
-                producer_epoch=self._producer_epoch,
-                base_sequence=sequence,
-                transactional=True,
-            )
+            self._unwritten[index] = batch(transaction, sequence, values, at_ms)
         if work.group is not None:
             transaction.group = work.group
         if self.bumps:
@@ -241,7 +197,7 @@ class TransactionalProducer(Client):
         if error_code is None:
             self.history.error("no answer")
         elif not self._note(api, error_code):
-            asked_itself = api in _OF_COORDINATOR and self.coordinator.is_in_office(self._watch.newest)
+            asked_itself = api in OF_COORDINATOR and self.coordinator.is_in_office(self._watch.newest)
             if error_code in FENCED and asked_itself:
                 self._ledger.fenced(transaction, self.timeout_ms, self.scheduler.now_us)
             self._die(error_code)
@@ -278,13 +234,6 @@ class TransactionalProducer(Client):
     def _add_partitions(self, transaction: Transaction) -> None:
         if self._is_over(transaction):
             return
-        topic = AddPartitionsToTxnRequest.AddPartitionsToTxnTopic(name=EFFECTS, partitions=list(transaction.values))
-        request = AddPartitionsToTxnRequest(
-            v3_and_below_transactional_id=self.transactional_id,
-            v3_and_below_producer_id=transaction.producer_id,
-            v3_and_below_producer_epoch=transaction.producer_epoch,
-            v3_and_below_topics=[topic],
-        )
 
         def answered(response: AddPartitionsToTxnResponse | None) -> None:
             codes = (
@@ -298,7 +247,7 @@ class TransactionalProducer(Client):
             else:
                 self._write(transaction)
 
-        self._ask(transaction, self.coordinator, request, _ADD_VERSION, AddPartitionsToTxnResponse, answered)
+        self._ask(transaction, self.coordinator, add_partitions(transaction), ADD_VERSION, AddPartitionsToTxnResponse, answered)
 
     # --- records
 
@@ -350,7 +299,7 @@ class TransactionalProducer(Client):
                 if not each.error_code or each.error_code == ErrorCode.DUPLICATE_SEQUENCE_NUMBER:
                     self._unwritten.pop(each.index, None)
                     transaction.acknowledged[each.index] = each.base_offset
-                elif worst in _RETRIED or not worst:
+                elif worst in RETRIED_ERRORS or not worst:
                     worst = each.error_code
         if worst:
             self.refresh_metadata()
@@ -372,12 +321,7 @@ class TransactionalProducer(Client):
         if self._is_over(transaction):
             return
         assert self._work.group is not None
-        request = AddOffsetsToTxnRequest(
-            transactional_id=self.transactional_id,
-            producer_id=transaction.producer_id,
-            producer_epoch=transaction.producer_epoch,
-            group_id=self._work.group.name,
-        )
+        request = add_offsets(transaction, self._work.group.name)
 
         def answered(response: AddOffsetsToTxnResponse | None) -> None:
             if response is None or response.error_code:
@@ -386,7 +330,7 @@ class TransactionalProducer(Client):
             else:
                 self._send_offsets(transaction)
 
-        self._ask(transaction, self.coordinator, request, _ADD_OFFSETS_VERSION, AddOffsetsToTxnResponse, answered)
+        self._ask(transaction, self.coordinator, request, ADD_OFFSETS_VERSION, AddOffsetsToTxnResponse, answered)
 
     def _send_offsets(self, transaction: Transaction) -> None:
         if self._is_over(transaction):
@@ -401,21 +345,7 @@ class TransactionalProducer(Client):
                 transaction.commits[index] = commit
         for commit in transaction.commits.values():
             commit.asked_us = now
-        struct = TxnOffsetCommitRequest.TxnOffsetCommitRequestPartition
-        partitions = [
-            struct(partition_index=index, committed_offset=commit.offset, committed_leader_epoch=-1, committed_metadata=commit.name)
-            for index, commit in transaction.commits.items()
-        ]
-        request = TxnOffsetCommitRequest(
-            transactional_id=self.transactional_id,
-            group_id=work.group.name,
-            producer_id=transaction.producer_id,
-            producer_epoch=transaction.producer_epoch,
-            generation_id_or_member_epoch=work.generation,
-            member_id=work.member_id,
-            group_instance_id=work.instance_id,
-            topics=[TxnOffsetCommitRequest.TxnOffsetCommitRequestTopic(name=JOBS, partitions=partitions)],
-        )
+        request = commit_offsets(transaction, work)
         group = work.group
 
         def answered(response: TxnOffsetCommitResponse | None) -> None:
@@ -447,12 +377,6 @@ class TransactionalProducer(Client):
         commits = self._work.commits
         if commits:
             self._ledger.asks_to_commit(transaction, self.scheduler.now_us)
-        request = EndTxnRequest(
-            transactional_id=self.transactional_id,
-            producer_id=transaction.producer_id,
-            producer_epoch=transaction.producer_epoch,
-            committed=commits,
-        )
 
         def answered(response: EndTxnResponse | None) -> None:
             if response is None or response.error_code:
@@ -465,13 +389,4 @@ class TransactionalProducer(Client):
             self._over(COMMITTED if commits else ABORTED)
             self.on_ready()
 
-        self._ask(transaction, self.coordinator, request, END_VERSIONS[self.bumps], EndTxnResponse, answered)
-
-
-def produce(transactional_id: str, batches: Mapping[int, bytes]) -> ProduceRequest:
-    """The request for some batches."""
-    struct = ProduceRequest.PartitionProduceData
-    topic = ProduceRequest.TopicProduceData(
-        name=EFFECTS, partition_data=[struct(index=index, records=data) for index, data in batches.items()]
-    )
-    return ProduceRequest(transactional_id=transactional_id, acks=-1, timeout_ms=_TIMEOUT_MS, topic_data=[topic])
+        self._ask(transaction, self.coordinator, end(transaction, commits), END_VERSIONS[self.bumps], EndTxnResponse, answered)

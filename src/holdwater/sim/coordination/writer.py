@@ -6,7 +6,8 @@ Two of them may have one transactional id: each that begins fences the other, wh
 from holdwater.kernel.rng import Rng
 from holdwater.sim.cluster import SimCluster
 from holdwater.sim.coordination.plan import WriterPlan
-from holdwater.sim.coordination.producer import TransactionalProducer, Work
+from holdwater.sim.coordination.producer import TransactionalProducer
+from holdwater.sim.coordination.requests import Work
 from holdwater.sim.coordination.transactions import TransactionLedger
 from holdwater.sim.workloads.history import History
 

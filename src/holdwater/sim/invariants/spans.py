@@ -12,19 +12,26 @@ class Spans:
     The last stable offset at a high watermark HW is the first offset of the earliest transaction that has no marker below HW, else HW.
     """
 
-    __slots__ = ("_ended", "_open", "is_used")
+    __slots__ = ("_ended", "_loaded_end", "_open", "is_used")
 
     def __init__(self) -> None:
         self.is_used = False
         """Whether there was any transaction yet."""
         self._open: dict[int, int] = {}
         self._ended: deque[tuple[int, int]] = deque()
+        self._loaded_end = 0
 
     def clear(self) -> None:
         """The log is read anew."""
         self.is_used = False
         self._open.clear()
         self._ended.clear()
+
+    def loaded(self, end: int) -> None:
+        """The log was read up to ``end``. Of transactions whose marker lies below it the broker may have read in a snapshot of producers, which
+        names only open ones: those it takes for stable though their marker is not committed yet, as Apache Kafka does.
+        """
+        self._loaded_end = end
 
     def take(self, header: BatchHeader) -> None:
         """The next batch of the log."""
@@ -42,5 +49,11 @@ class Spans:
         """See the class. The high watermark never falls while the log is not cut."""
         while self._ended and self._ended[0][1] < high_watermark:
             self._ended.popleft()
-        unstable = [*self._open.values(), *(first for first, _ in self._ended)]
-        return min([high_watermark, *unstable])
+        return min([high_watermark, *self._open.values(), *(first for first, _ in self._ended)])
+
+    def may_be(self, last_stable_offset: int, high_watermark: int) -> bool:
+        """Whether that is the last stable offset, as far as a broker can know that has loaded the log."""
+        if last_stable_offset == self.last_stable_offset(high_watermark):
+            return True
+        known = [high_watermark, *self._open.values(), *(first for first, marker in self._ended if marker >= self._loaded_end)]
+        return last_stable_offset == min(known)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdwater.core.groups.regex_topics import STATES_MAX, TopicRegex
-from holdwater.core.groups.regex_tree import InvalidRegex
+from holdwater.core.coordinator.regex_names import STATES_MAX, NameRegex
+from holdwater.core.coordinator.regex_tree import InvalidRegex
 
 LINES = (Path(__file__).parent / "kafka_regexes.txt").read_text().splitlines()
 NAMES = LINES[1].partition("\t")[2].split(" ")
@@ -17,7 +17,7 @@ INVALID = "E"
 
 def outcome(text: str) -> str:
     try:
-        regex = TopicRegex(text)
+        regex = NameRegex(text)
     except InvalidRegex:
         return INVALID
     return "".join("1" if regex.matches(name) else "0" for name in NAMES)
@@ -48,19 +48,19 @@ def test_the_outcome_is_that_of_re2j(line: str) -> None:
 )
 def test_what_is_invalid_says_why(text: str, problem: str) -> None:
     with pytest.raises(InvalidRegex, match=problem):
-        TopicRegex(text)
+        NameRegex(text)
 
 
 @pytest.mark.parametrize("text", ["(a+)+$", "(a|a)*", "(a|aa)+", "(.*a){20}", "(a?){100}a{100}", "((a*)*)*b"])
 def test_what_makes_a_backtracking_matcher_stand_still_does_not(text: str) -> None:
-    regex = TopicRegex(text)
+    regex = NameRegex(text)
     names = ["a" * length + "!" for length in range(249)]
     assert regex.matching(names) == ()
     assert regex._work < 249 * STATES_MAX, "transitions are worked out once"
 
 
 def test_a_look_up_that_takes_too_much_work_is_given_up() -> None:
-    regex = TopicRegex("(a|b)*a" + "(a|b)" * 200)
+    regex = NameRegex("(a|b)*a" + "(a|b)" * 200)
     names = [
         format(number * 0x9E3779B97F4A7C15F39CC0605CEDC835, "b").replace("0", "a").replace("1", "b")[:120] * 2 for number in range(1, 3000)
     ]
@@ -82,4 +82,4 @@ pieces = st.recursive(
 @given(pieces, st.lists(st.text("ab-1", min_size=1, max_size=6), max_size=5))
 def test_the_common_syntax_means_what_it_means_in_python(text: str, names: list[str]) -> None:
     python = re.compile(text, re.ASCII)
-    assert TopicRegex(text).matching(names) == tuple(name for name in names if python.fullmatch(name))
+    assert NameRegex(text).matching(names) == tuple(name for name in names if python.fullmatch(name))

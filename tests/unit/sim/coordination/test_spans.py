@@ -48,3 +48,16 @@ def test_a_log_that_is_read_anew_is_forgotten() -> None:
     spans.take(data(1, 0))
     spans.clear()
     assert spans.last_stable_offset(4) == 4
+
+
+def test_what_a_broker_has_loaded_may_be_stable_before_its_marker_is_committed() -> None:
+    spans = Spans()
+    for header in (data(1, 3), marker(1, 4)):
+        spans.take(header)
+    spans.loaded(5)
+    assert [offset for offset in range(6) if spans.may_be(offset, 4)] == [3, 4]
+    for header in (data(2, 5), marker(2, 6)):
+        spans.take(header)
+    assert [offset for offset in range(8) if spans.may_be(offset, 5)] == [5]
+    assert [offset for offset in range(8) if spans.may_be(offset, 6)] == [5]
+    assert [offset for offset in range(8) if spans.may_be(offset, 7)] == [7]

@@ -5,8 +5,8 @@ the same syntax; topic names are ASCII, so a class of characters is a mask of 12
 there: ``\\p{...}`` of classes that are not listed with the others, and an operator of repetition after nothing but flags, as in ``a(?i)*``.
 """
 
-from holdwater.core.groups.regex_classes import ALL, PERL, POSIX, UNICODE, both_cases, mask_of
-from holdwater.core.groups.regex_tree import Chars, Choice, InvalidRegex, Node, Place, Repeat, Sequence, Where
+from holdwater.core.coordinator.regex_classes import ALL, PERL, POSIX, UNICODE, both_cases, mask_of
+from holdwater.core.coordinator.regex_tree import Chars, Choice, InvalidRegex, Node, Place, Repeat, Sequence, Where
 
 REPEAT_MAX = 1000
 """RE2's limit for the numbers in ``x{n,m}``."""

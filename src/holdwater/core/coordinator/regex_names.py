@@ -1,4 +1,4 @@
-"""Matches regular expressions with whole topic names, in time that is linear in the length of a name and bounded in all.
+"""Matches regular expressions with whole names of topics or transactional ids, in time linear in the length of a name and bounded in all.
 
 The tree becomes a nondeterministic automaton; its sets of states are worked out as names ask for them, and kept. So no expression can make the
 broker stand still, as a backtracking matcher would let it. Two limits are ours: an expression of more than ``STATES_MAX`` states is invalid, and one
@@ -8,9 +8,9 @@ look-up that takes more than ``WORK_MAX`` visits of states is given up with an e
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from holdwater.core.groups.regex_classes import WORD
-from holdwater.core.groups.regex_syntax import parse
-from holdwater.core.groups.regex_tree import Chars, Choice, InvalidRegex, Node, Place, Repeat, Sequence, Where
+from holdwater.core.coordinator.regex_classes import WORD
+from holdwater.core.coordinator.regex_syntax import parse
+from holdwater.core.coordinator.regex_tree import Chars, Choice, InvalidRegex, Node, Place, Repeat, Sequence, Where
 
 STATES_MAX = 2000
 WORK_MAX = 300_000
@@ -46,7 +46,7 @@ class _Match(NamedTuple):
 _State = _Consume | _Fork | _Assert | _Match
 
 
-class TopicRegex:
+class NameRegex:
     """One expression. Raises ``InvalidRegex`` when it is none."""
 
     def __init__(self, text: str) -> None:
