@@ -14,8 +14,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from tests.support.cluster import RunningCluster, running
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+from tests.support.cluster import RunningCluster, eventually, running
 
 PARTITIONS = 9
 SOURCE, TARGET, GROUP = "source", "target", "copiers"
@@ -132,6 +134,13 @@ def read_committed(bootstrap: str) -> list[list[int]]:
     return found
 
 
+def ends(bootstrap: str, isolation: IsolationLevel) -> list[int]:
+    """Where each partition ends for readers of that isolation level."""
+    asked: dict[TopicPartition, Any] = {TopicPartition(TARGET, partition): OffsetSpec.latest() for partition in range(PARTITIONS)}
+    found = AdminClient({"bootstrap.servers": bootstrap}).list_offsets(asked, isolation_level=isolation)
+    return [answer.result(30).offset for answer in found.values()]
+
+
 def bounce(cluster: RunningCluster, copiers: Copiers, *, hard: bool, rounds: int) -> None:
     """Brokers one after the other, and a copier with each."""
     for number in range(rounds):
@@ -158,6 +167,8 @@ def copy_all(tmp_path: Path, count: int, protocol: str, *, hard: bool, rounds: i
                 assert time.monotonic() < deadline, f"{left} messages were never copied\n{copiers.said()[-3000:]}"
                 copiers.look_after()
                 time.sleep(0.5)
+        high = ends(cluster.bootstrap, IsolationLevel.READ_UNCOMMITTED)  # no transaction hangs: every one ends within its timeout
+        eventually(lambda: ends(cluster.bootstrap, IsolationLevel.READ_COMMITTED), lambda stable: stable >= high, seconds=45)
         found = read_committed(cluster.bootstrap)
         for partition in range(PARTITIONS):
             assert found[partition] == list(range(partition, count, PARTITIONS)), f"partition {partition}: lost, doubled or out of order"

@@ -52,7 +52,7 @@ _HIGH_WATERMARK = (
     PlantedBug(
         "duplicate-acknowledged-at-once",
         "a retry is acknowledged because its original is in the log, though that is not committed",
-        ("R4", "P2", "H"),
+        ("R4", "P1", "P2", "H"),
         (
             Change(
                 "broker.handlers.produce",

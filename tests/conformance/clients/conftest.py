@@ -4,6 +4,7 @@
 that use it run on both, with the same expectations.
 """
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,19 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
     """The Java programs of this folder, compiled once."""
     return compiled(tmp_path_factory.mktemp("java"))
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """franz-go's program, built once. Skips where the modules can't be had; a program that does not build is a failure."""
+    sources = _HERE / "franz"
+    fetched = subprocess.run(["go", "mod", "download"], cwd=sources, capture_output=True, text=True, timeout=300, check=False)
+    if fetched.returncode:
+        pytest.skip(f"franz-go's modules can't be downloaded: {fetched.stderr.strip().splitlines()[-1]}")
+    binary = tmp_path_factory.mktemp("franz") / "franz"
+    built = subprocess.run(["go", "build", "-o", str(binary), "."], cwd=sources, capture_output=True, text=True, timeout=600, check=False)
+    assert built.returncode == 0, built.stderr
+    return binary
 
 
 _numbers: dict[str, int] = {}

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from tests.conformance.clients.targets import bootstrap
@@ -86,7 +86,7 @@ class JavaMember:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def __enter__(self) -> "JavaMember":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -210,7 +210,10 @@ def test_delete_and_delete_offsets(scene: Scene) -> None:
     _leave_offsets(scene.kafka, "tools-gone", "range")
     _leave_offsets(scene.kafka, "tools-gone-modern", "consumer")
     some = scene.groups("--delete-offsets", "--group", "tools-gone", "--topic", f"{TOPIC}:1", "--topic", "no-such-topic")
-    assert some[:2] == ["Request succeeded for deleting offsets from group tools-gone.".split(), ["TOPIC", "PARTITION", "STATUS"]]
+    assert some[:2] == [
+        ["Request", "succeeded", "for", "deleting", "offsets", "from", "group", "tools-gone."],
+        ["TOPIC", "PARTITION", "STATUS"],
+    ]
     unknown = "Error: org.apache.kafka.common.errors.UnknownTopicOrPartitionException: This server does not host this topic-partition."
     assert some[2:] == [["no-such-topic", "-", *unknown.split()], [TOPIC, "1", "Successful"]]
     assert [row[2] for row in scene.groups("--describe", "--group", "tools-gone")[1:]] == ["0", "2"]

@@ -42,6 +42,7 @@ class Copier:
         self.producer = producer
         self._history = history
         self._begins_soon = False
+        member.may_begin = lambda: producer.is_initialised and producer.transaction is None
         member.on_work = self._begin_soon
         producer.on_ready = self._begin_soon
 

@@ -101,6 +101,8 @@ class Member(Client):
         """Called when there are jobs to do."""
         self.on_loss: Callable[[list[Tenure]], None] = lambda tenures: None
         """Called when tenures have ended."""
+        self.may_begin: Callable[[], bool] = lambda: True
+        """Whether it may ask where to begin with a partition: while a transaction of its own is open, that may still commit another offset."""
         self.on_commit: Callable[[OffsetCommitRequest, Mapping[int, Commit]], None] = lambda request, commits: None
         """Told of each commit, so that it can be repeated later."""
         self.on_heartbeat: Callable[[Any, int, Any], None] = lambda request, version, response_class: None
@@ -228,6 +230,9 @@ class Member(Client):
     def _fetch_offsets(self) -> None:
         unknown = [tenure for tenure in self.tenures.values() if tenure.position < 0]
         if not unknown or self._fetching_offsets:
+            return
+        if not self.may_begin():
+            self.after(RETRY_US, self._fetch_offsets)
             return
         self._fetching_offsets = True
         asked_us = self.scheduler.now_us

@@ -1,5 +1,7 @@
-// Produces to one topic and reads it back with franz-go, a client that shares no code with Kafka's own or librdkafka: idempotent writes with
-// acks=all in several requests at a time, then a direct consumer over every partition. Prints one line of JSON; any fault ends it with 1.
+// franz-go, a client that shares no code with Kafka's own or librdkafka, against a cluster. Prints what it found; any fault ends it with 1.
+//
+// "produce" writes to one topic and reads it back: idempotent writes with acks=all in several requests at a time, then a direct consumer over
+// every partition, told as one line of JSON. "groups", "transactions" and "copy" are in their own files.
 package main
 
 import (
@@ -17,7 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 type result struct {
 	Acknowledged int             `json:"acknowledged"`
@@ -28,15 +30,32 @@ type result struct {
 }
 
 func main() {
-	if len(os.Args) != 6 {
-		fail(fmt.Errorf("usage: franz BOOTSTRAP TOPIC PARTITIONS COUNT COMPRESSION"))
+	if len(os.Args) < 3 {
+		fail(fmt.Errorf("usage: franz produce|groups|transactions|copy BOOTSTRAP ..."))
 	}
-	bootstrap, topic := os.Args[1], os.Args[2]
-	partitions, count := number(os.Args[3]), number(os.Args[4])
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	arguments := os.Args[2:]
+	switch os.Args[1] {
+	case "produce":
+		produceAndConsume(ctx, arguments)
+	case "groups":
+		groups(ctx, arguments[0], arguments[1], arguments[2])
+	case "transactions":
+		transactions(ctx, arguments[0], arguments[1])
+	case "copy":
+		copyExactlyOnce(ctx, arguments[0], arguments[1], arguments[2], arguments[3], number(arguments[4]))
+	default:
+		fail(fmt.Errorf("what is %s", os.Args[1]))
+	}
+}
+
+// produceAndConsume takes BOOTSTRAP TOPIC PARTITIONS COUNT COMPRESSION.
+func produceAndConsume(ctx context.Context, arguments []string) {
+	bootstrap, topic := arguments[0], arguments[1]
+	partitions, count := number(arguments[2]), number(arguments[3])
 	found := result{EndOffsets: map[int32]int64{}}
-	found.Acknowledged = produce(ctx, bootstrap, topic, count, os.Args[5])
+	found.Acknowledged = produce(ctx, bootstrap, topic, count, arguments[4])
 	found.Read, found.InOrder = consume(ctx, bootstrap, topic, partitions, found.Acknowledged)
 	found.Versions = look(ctx, bootstrap, topic, partitions, found.EndOffsets)
 	line, err := json.Marshal(found)

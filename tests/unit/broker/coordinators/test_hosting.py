@@ -5,7 +5,7 @@ from tests.support.logs import batch
 from tests.support.simulated_requests import Client
 
 from holdwater.broker.coordinators.hosted import SLICE_BYTES
-from holdwater.broker.coordinators.kinds import GROUPS, TRANSACTIONS
+from holdwater.broker.coordinators.kinds import GROUPS, TRANSACTIONS, partition_for
 from holdwater.kernel.errors import ErrorCode
 from holdwater.sim.cluster import Settings, SimCluster
 from holdwater.wire.messages import (
@@ -144,18 +144,25 @@ def test_what_is_not_replicated_is_not_acknowledged_and_not_told() -> None:
 
 
 def test_too_few_replicas_refuse_a_commit_before_it_is_written() -> None:
-    client = started(min_insync_replicas="2", replica_lag_time_max_ms="1000", broker_session_timeout_ms="60000")
+    client = started(min_insync_replicas="3", replica_lag_time_max_ms="1000", broker_session_timeout_ms="60000")
     node = find(client)
-    others = [each for each in (1, 2, 3) if each != node]
-    for other in others:
-        client.cluster.nodes[other].pause()
+    controller = client.cluster.active_controller()
+    other = next(each for each in (1, 2, 3) if each not in (node, controller))
+    client.cluster.nodes[other].pause()
     client.cluster.run(3_000)
-    if client.cluster.active_controller() == node:  # only then the ISR can shrink meanwhile
-        assert commit(client, node, 5) == ErrorCode.COORDINATOR_NOT_AVAILABLE
-    for other in others:
-        client.cluster.nodes[other].resume()
+    began_ms = client.cluster.now_ms
+    assert commit(client, node, 5) == ErrorCode.COORDINATOR_NOT_AVAILABLE
+    assert client.cluster.now_ms - began_ms < 1_000, "at once, nothing was written"
+    assert leader_end(client, node) == 0
+    client.cluster.nodes[other].resume()
     client.cluster.run(3_000)
     assert commit(client, find(client), 6) == 0
+
+
+def leader_end(client: Client, node: int) -> int:
+    partition = client.cluster.nodes[node].broker.replicas.by_name("__consumer_offsets", partition_for(GROUP, 2))  # pyright: ignore[reportOptionalMemberAccess]
+    assert partition is not None
+    return partition.log.log_end_offset
 
 
 def test_a_large_log_is_loaded_in_slices_and_requests_are_told_to_wait() -> None:
