@@ -84,7 +84,7 @@ class Verifications:
             done({})
             return True
         self._queues[transactional_id] = deque()
-        self._send(question, done, self._broker.mono_ms)
+        self._send(question, _Job(look, done), self._broker.mono_ms)
         return True
 
     def _next(self, transactional_id: str) -> None:
@@ -93,14 +93,25 @@ class Verifications:
         while queue:
             job = queue.popleft()
             self._queued_count -= 1
-            question = job.look()
-            if question is not None:
-                self._send(question, job.done, self._broker.mono_ms)
+            if self._look_and_send(job, self._broker.mono_ms):
                 return
-            job.done({})
         del self._queues[transactional_id]
 
-    def _send(self, question: Question, done: Callable[[Refused], None], began_ms: int) -> None:
+    def _look_and_send(self, job: _Job, began_ms: int) -> bool:
+        """Whether there is something to ask; otherwise it is done."""
+        question = job.look()
+        if question is None:
+            job.done({})
+            return False
+        self._send(question, job, began_ms)
+        return True
+
+    def _again(self, transactional_id: str, job: _Job, began_ms: int) -> None:
+        """Look anew too: a marker of the transaction before this one may have come meanwhile, and has taken away what was expected."""
+        if not self._look_and_send(job, began_ms):
+            self._next(transactional_id)
+
+    def _send(self, question: Question, job: _Job, began_ms: int) -> None:
         topics: dict[str, list[int]] = {}
         for topic, index in question.places:
             topics.setdefault(topic, []).append(index)
@@ -117,15 +128,15 @@ class Verifications:
             concurrent = ErrorCode.CONCURRENT_TRANSACTIONS in refused.values()
             broker = self._broker
             if concurrent and question.adds and broker.mono_ms + self._retry_ms <= began_ms + self._retry_max_ms:
-                broker.timers.at(broker.mono_ms + self._retry_ms, lambda: self._send(question, done, began_ms))
+                broker.timers.at(broker.mono_ms + self._retry_ms, lambda: self._again(question.transactional_id, job, began_ms))
                 return
-            done({place: _as_told(code, question) for place, code in refused.items()})
+            job.done({place: _as_told(code, question) for place, code in refused.items()})
             self._next(question.transactional_id)
 
         request = AddPartitionsToTxnRequest(transactions=[transaction])
-        self._to_coordinator(question.transactional_id, request, answered)
+        self.to_coordinator(question.transactional_id, request, answered)
 
-    def _to_coordinator(
+    def to_coordinator(
         self, transactional_id: str, request: AddPartitionsToTxnRequest, on_reply: Callable[[AddPartitionsToTxnResponse | None], None]
     ) -> None:
         """Ask the transaction coordinator, wherever it is; ``on_reply`` is called later, with ``None`` when it can't be reached."""

@@ -50,7 +50,7 @@ class Coordination:
             self.readers.append(EffectsReader(cluster, "committed-reader", COMMITTED, rng.fork(), history, self.ledger))
             self.readers.append(EffectsReader(cluster, "uncommitted-reader", UNCOMMITTED, rng.fork(), history, self.ledger))
         self.echo = Echo(cluster, rng.fork(), history, self.ledger)
-        self.auditor = Auditor(cluster, "auditor", JOBS, rng.fork(), history, metadata_max_age_us=0)
+        self.auditor = Auditor(cluster, rng.fork(), history, plan.job_partitions)
         self._wire()
 
     def _wire(self) -> None:
@@ -82,13 +82,16 @@ class Coordination:
         """Begin."""
         for each in (*self.teams, *self.writers, *self.readers):
             each.start()
+        for team in self.teams:
+            if team.plan.is_transactional:
+                self.auditor.probe(team.ledger)
         if self.plan.echoes:
             self.echo.start()
 
     def finish(self, limit_ms: int) -> None:
         """No more abuse: transactions end, groups become stable, everything is done, committed and read. Raises ``LivenessViolation``."""
         cluster = self.cluster
-        self.echo.over = True
+        self.echo.over = self.auditor.over = True
         for team in self.teams:
             team.finish()
         for writer in self.writers:
@@ -142,7 +145,7 @@ class Coordination:
             def done(offsets: dict[int, int], team: Team = team) -> None:
                 found[team.plan.name] = offsets
 
-            self.auditor.ask_group(team.ledger, list(range(self.plan.job_partitions)), done)
+            self.auditor.ask_until_answered(team.ledger, done)
         self.cluster.until("committed offsets are told (L2)", lambda: len(found) == len(self.teams), limit_ms)
         return found
 

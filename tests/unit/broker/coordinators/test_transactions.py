@@ -1,15 +1,19 @@
 """Transactions through whole brokers in virtual time: verification before the append, markers after the end, both protocol generations (KIP-890)."""
 
+from collections.abc import Callable
+
 import pytest
 from tests.support.logs import produced
 from tests.support.simulated_requests import Client
 from tests.unit.broker.coordinators.test_hosting import find, started
 
+from holdwater.broker.handlers.write_txn_markers import write
 from holdwater.core.replica import LeaderReplica
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import (
     AddOffsetsToTxnRequest,
     AddPartitionsToTxnRequest,
+    AddPartitionsToTxnResponse,
     EndTxnRequest,
     InitProducerIdRequest,
     OffsetFetchRequest,
@@ -255,3 +259,39 @@ def test_a_marker_for_what_is_not_here_is_refused() -> None:
         [ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION],
         [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION],
     ]
+
+
+def test_a_transaction_may_begin_while_the_markers_of_the_one_before_are_under_way() -> None:
+    """The coordinator says CONCURRENT_TRANSACTIONS, then the marker comes, then it says yes: that the marker came between harms nothing."""
+    client = started()
+    producer = Producer(client)
+    node = client.cluster.leader_of("t", 0)
+    assert node is not None
+    broker = client.cluster.nodes[node].broker
+    assert broker is not None
+    assert producer.produce(0) == 0
+    answers = [ErrorCode.CONCURRENT_TRANSACTIONS, 0]
+    asked: list[int] = []
+
+    def coordinator(_: str, request: AddPartitionsToTxnRequest, on_reply: Callable[[AddPartitionsToTxnResponse], None]) -> None:
+        code = answers[len(asked)]
+        asked.append(code)
+        if code:
+            marker = WriteTxnMarkersRequest.WritableTxnMarker(
+                producer_id=producer.producer_id,
+                producer_epoch=producer.producer_epoch,
+                transaction_result=True,
+                topics=[WriteTxnMarkersRequest.WritableTxnMarkerTopic(name="t", partition_indexes=[0])],
+                transaction_version=2,
+            )
+            broker.soon(lambda: write(broker, WriteTxnMarkersRequest(markers=[marker]), lambda _: None))
+        result = AddPartitionsToTxnResponse.AddPartitionsToTxnPartitionResult(partition_index=0, partition_error_code=code)
+        topic = AddPartitionsToTxnResponse.AddPartitionsToTxnTopicResult(name="t", results_by_partition=[result])
+        answer = AddPartitionsToTxnResponse.AddPartitionsToTxnResult(transactional_id=ID, topic_results=[topic])
+        broker.soon(lambda: on_reply(AddPartitionsToTxnResponse(results_by_transaction=[answer])))
+
+    broker.verifications.to_coordinator = coordinator
+    producer.producer_epoch += 1
+    producer.sequences = [0, 0]
+    assert producer.produce(0) == 0
+    assert asked == answers
