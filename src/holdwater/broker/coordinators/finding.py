@@ -21,7 +21,10 @@ def caller_of(call: Call) -> Caller:
 
 
 def consumer_protocol_is_on(broker: "Broker") -> bool:
-    """Whether the cluster's features have the consumer group protocol (KIP-848)."""
+    """Whether the cluster's features have the consumer group protocol (KIP-848).
+
+    To be asked only where the shard is here: a broker that has just begun knows no features yet.
+    """
     return broker.image.features.get("group.version", 0) >= 1
 
 

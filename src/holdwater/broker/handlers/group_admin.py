@@ -87,12 +87,10 @@ def consumer_describe(broker: "Broker", call: Call, request: ConsumerGroupDescri
             error_code=error_code, error_message=None, group_id=group_id, members=[], authorized_operations=NOT_ASKED
         )
 
-    if not consumer_protocol_is_on(broker):
-        refused = [refuse(group_id, ErrorCode.UNSUPPORTED_VERSION) for group_id in dict.fromkeys(request.group_ids)]
-        call.reply(ConsumerGroupDescribeResponse(groups=refused))
-        return
-
     def ask(hosted: HostedShard, shard: GroupShard, group_ids: list[str], take: Many) -> None:
+        if not consumer_protocol_is_on(broker):
+            take([refuse(group_id, ErrorCode.UNSUPPORTED_VERSION) for group_id in group_ids])
+            return
         hosted.carry_out(shard.consumer_describe(group_ids, caller_of(call), take))
 
     def done(groups: Sequence[ConsumerGroupDescribeResponse.DescribedGroup]) -> None:

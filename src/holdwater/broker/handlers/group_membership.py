@@ -90,7 +90,7 @@ def leave(broker: "Broker", call: Call, request: LeaveGroupRequest) -> None:
 
 def consumer_heartbeat(broker: "Broker", call: Call, request: ConsumerGroupHeartbeatRequest) -> None:
     """ConsumerGroupHeartbeat, versions 0 and 1 (KIP-848)."""
-    if not consumer_protocol_is_on(broker):
+    if not isinstance(group_shard(broker, request.group_id), int) and not consumer_protocol_is_on(broker):
         call.reply(ConsumerGroupHeartbeatResponse(error_code=ErrorCode.UNSUPPORTED_VERSION))
         return
     _through(broker, call, request, GroupShard.consumer_heartbeat, lambda code: ConsumerGroupHeartbeatResponse(error_code=code))

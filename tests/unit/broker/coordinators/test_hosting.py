@@ -9,6 +9,8 @@ from holdwater.broker.coordinators.kinds import GROUPS, TRANSACTIONS, partition_
 from holdwater.kernel.errors import ErrorCode
 from holdwater.sim.cluster import Settings, SimCluster
 from holdwater.wire.messages import (
+    ConsumerGroupDescribeRequest,
+    ConsumerGroupHeartbeatRequest,
     CreateTopicsRequest,
     DeleteTopicsRequest,
     FindCoordinatorRequest,
@@ -231,3 +233,20 @@ def test_a_question_for_the_topic_itself_makes_it_as_coordinators_need_it() -> N
     image = client.cluster.nodes[1].broker.image  # pyright: ignore[reportOptionalMemberAccess]
     assert image.topic_config("__consumer_offsets")["cleanup.policy"] == "compact"
     assert len(image.topic("__consumer_offsets").partitions) == 2  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def test_a_broker_that_has_just_begun_does_not_say_that_it_lacks_the_consumer_protocol() -> None:
+    """Clients would give up for good."""
+    client = started()
+    find(client)
+    node = client.cluster.nodes[2]
+    node.kill()
+    node.start()
+    client.cluster.until("it runs", lambda: node.broker is not None, 10_000)
+    request = ConsumerGroupHeartbeatRequest(
+        group_id=GROUP, member_id="m", rebalance_timeout_ms=1_000, subscribed_topic_names=["t"], topic_partitions=[]
+    )
+    assert not node.broker.image.features  # pyright: ignore[reportOptionalMemberAccess]
+    assert client.ask(2, request).error_code == ErrorCode.NOT_COORDINATOR
+    described = client.ask(2, ConsumerGroupDescribeRequest(group_ids=[GROUP])).groups[0]
+    assert described.error_code == ErrorCode.NOT_COORDINATOR
