@@ -12,6 +12,7 @@ from tests.conformance.clients.targets import bootstrap
 from tests.support.cluster import Brokers, eventually
 
 BOTH_PROTOCOLS = ["range", "consumer"]
+SLOW_ROUNDROBIN = [pytest.param(name, marks=pytest.mark.slow) if name == "roundrobin" else name for name in PROTOCOLS]
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def all_places(topic: str) -> list[tuple[str, int]]:
     return [(topic, partition) for partition in range(6)]
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", SLOW_ROUNDROBIN)
 def test_members_share_the_partitions_as_they_come_and_go(kafka: Brokers, shared: str, protocol: str) -> None:
     settings = PROTOCOLS[protocol]
     first = Member(kafka, shared, [shared], **settings)
@@ -101,7 +102,7 @@ def test_auto_commit(kafka: Brokers, shared: str, protocol: str) -> None:
     second.leave()
 
 
-@pytest.mark.parametrize("protocol", BOTH_PROTOCOLS)
+@pytest.mark.parametrize("protocol", ["range", pytest.param("consumer", marks=pytest.mark.slow)])
 def test_a_static_member_comes_back_to_its_partitions(kafka: Brokers, shared: str, protocol: str) -> None:
     settings = PROTOCOLS[protocol] | ({"session.timeout.ms": 3_000} if protocol == "range" else {})
     first = Member(kafka, shared, [shared], **settings, **{"group.instance.id": "one"})

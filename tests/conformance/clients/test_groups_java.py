@@ -22,7 +22,6 @@ FLAGS = {
     "consumer-range": ["--group-protocol", "consumer", "--group-remote-assignor", "range"],
 }
 _GROUP_RESOURCE = 32
-_OFTEN = ("consumer",)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,7 +29,8 @@ def java() -> None:
     require_apache_kafka()
 
 
-@pytest.mark.parametrize("kind", [kind if kind in _OFTEN else pytest.param(kind, marks=pytest.mark.slow) for kind in FLAGS])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FLAGS)
 def test_members_join_leave_and_are_killed(kafka: Brokers, shared: str, kind: str) -> None:
     """Each message is consumed once: what was committed before the kill is not consumed again."""
     values = fill(kafka, shared, 60)

@@ -130,7 +130,7 @@ def test_a_transaction_left_open_is_aborted_when_its_time_is_over(kafka: Brokers
     assert read_all(kafka, shared)[0] == ["0", "the next one"]
 
 
-@pytest.mark.parametrize("protocol", ["range", "consumer"])
+@pytest.mark.parametrize("protocol", [pytest.param("range", marks=pytest.mark.slow), "consumer"])
 def test_offsets_are_committed_with_the_transaction(kafka: Brokers, shared: str, protocol: str) -> None:
     fill(kafka, shared, 12)
     kafka.create_topic(f"{shared}-out", partitions=6)
@@ -194,6 +194,7 @@ def test_many_short_transactions(kafka: Brokers, shared: str) -> None:
     assert time.monotonic() - started < 60
 
 
+@pytest.mark.slow
 def test_a_producer_that_was_started_again_aborts_what_it_had_open(kafka: Brokers, shared: str) -> None:
     for number in range(5):
         one = Transactor(kafka, shared)

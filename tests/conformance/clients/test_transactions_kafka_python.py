@@ -101,6 +101,7 @@ def test_offsets_in_transactions(kafka: Brokers, shared: str) -> None:
     assert list(read_all(kafka, f"{shared}-out").values()) == [[letter] for letter in "abcdef"]
 
 
+@pytest.mark.slow
 def test_a_transaction_left_open_is_aborted_when_its_time_is_over(kafka: Brokers, shared: str) -> None:
     one = producer(kafka, shared, transaction_timeout_ms=1500)
     one.begin_transaction()

@@ -17,7 +17,7 @@ def ledger(*, is_modern: bool = False) -> GroupLedger:
     return made
 
 
-def found(story: Callable[[], None]) -> str:
+def found(story: Callable[[], object]) -> str:
     """The code of what is wrong with a story, empty when nothing is."""
     try:
         story()
