@@ -13,6 +13,35 @@ _JAVA_NAMES = {
 }
 
 
+class _Keys(NamedTuple):
+    """Where one setting stands: the group's own, the broker's, and the broker's limits of the former."""
+
+    of_group: str
+    of_broker: str
+    least: str
+    most: str
+
+
+_SESSION = _Keys(
+    "consumer.session.timeout.ms",
+    "group.consumer.session.timeout.ms",
+    "group.consumer.min.session.timeout.ms",
+    "group.consumer.max.session.timeout.ms",
+)
+_HEARTBEAT = _Keys(
+    "consumer.heartbeat.interval.ms",
+    "group.consumer.heartbeat.interval.ms",
+    "group.consumer.min.heartbeat.interval.ms",
+    "group.consumer.max.heartbeat.interval.ms",
+)
+_ASSIGNMENT = _Keys(
+    "consumer.assignment.interval.ms",
+    "group.consumer.assignment.interval.ms",
+    "group.consumer.min.assignment.interval.ms",
+    "group.consumer.max.assignment.interval.ms",
+)
+
+
 class ConsumerSettings(NamedTuple):
     """See the module."""
 
@@ -48,20 +77,20 @@ class SettingsOfGroup:
 
 def _read(config: BrokerConfig, texts: dict[str, str]) -> ConsumerSettings:
     return ConsumerSettings(
-        session_timeout_ms=_own_or_broker(config, texts, "session.timeout.ms"),
-        heartbeat_interval_ms=_own_or_broker(config, texts, "heartbeat.interval.ms"),
-        assignment_interval_ms=_own_or_broker(config, texts, "assignment.interval.ms"),
+        session_timeout_ms=_own_or_broker(config, texts, _SESSION),
+        heartbeat_interval_ms=_own_or_broker(config, texts, _HEARTBEAT),
+        assignment_interval_ms=_own_or_broker(config, texts, _ASSIGNMENT),
         regex_refresh_interval_ms=config.int("group.consumer.regex.refresh.interval.ms"),
         max_size=config.int("group.consumer.max.size"),
         assignors=_assignors(config),
     )
 
 
-def _own_or_broker(config: BrokerConfig, texts: dict[str, str], name: str) -> int:
-    text = texts.get(f"consumer.{name}", "").strip()
+def _own_or_broker(config: BrokerConfig, texts: dict[str, str], keys: _Keys) -> int:
+    text = texts.get(keys.of_group, "").strip()
     if not text.isdecimal():
-        return config.int(f"group.consumer.{name}")
-    return min(max(int(text), config.int(f"group.consumer.min.{name}")), config.int(f"group.consumer.max.{name}"))
+        return config.int(keys.of_broker)
+    return min(max(int(text), config.int(keys.least)), config.int(keys.most))
 
 
 def _assignors(config: BrokerConfig) -> tuple[str, ...]:

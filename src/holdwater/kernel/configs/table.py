@@ -74,16 +74,16 @@ fetch.max.bytes	int	57671680	1024..	static	acts	Most bytes in one fetch response
 fetch.purgatory.purge.interval.requests	int	1000		static	none	Cleaning interval of waiting fetches
 follower.fetch.last.tiered.offset.enable	boolean	false		cluster	none	Where a new follower of a tiered topic begins
 follower.replication.throttled.rate	long	9223372036854775807	0..	cluster	later	Bytes per second of throttled replication that a follower takes in
-group.consumer.assignment.interval.ms	int	1000	0..	cluster	later	Least time between two assignments of a consumer group (KIP-848)
+group.consumer.assignment.interval.ms	int	1000	0..	cluster	acts	Least time between two assignments of a consumer group (KIP-848)
 group.consumer.assignor.offload.enable	boolean	true		cluster	none	Whether assignments are worked out on another thread
 group.consumer.assignors	list	uniform,range	members: nonempty	static	acts	Server-side assignors of consumer groups, the default first (KIP-848)
 group.consumer.heartbeat.interval.ms	int	5000	1..	static	acts	How often members of a consumer group send heartbeats (KIP-848)
-group.consumer.max.assignment.interval.ms	int	15000	0..	static	later	Upper limit for a group's own assignment interval
+group.consumer.max.assignment.interval.ms	int	15000	0..	static	acts	Upper limit for a group's own assignment interval
 group.consumer.max.heartbeat.interval.ms	int	15000	1..	static	acts	Upper limit for a group's own heartbeat interval
 group.consumer.max.session.timeout.ms	int	60000	1..	static	acts	Upper limit for a group's own session timeout
 group.consumer.max.size	int	2147483647	1..	static	acts	Most members of one consumer group (KIP-848)
 group.consumer.migration.policy	string	bidirectional	any-case:DISABLED,DOWNGRADE,UPGRADE,BIDIRECTIONAL	static	later	Whether groups may move between the classic and the new protocol, and which way
-group.consumer.min.assignment.interval.ms	int	0	0..	static	later	Lower limit for a group's own assignment interval
+group.consumer.min.assignment.interval.ms	int	0	0..	static	acts	Lower limit for a group's own assignment interval
 group.consumer.min.heartbeat.interval.ms	int	5000	1..	static	acts	Lower limit for a group's own heartbeat interval
 group.consumer.min.session.timeout.ms	int	45000	1..	static	acts	Lower limit for a group's own session timeout
 group.consumer.regex.refresh.interval.ms	int	600000	10000..	static	acts	How often regular expressions of subscriptions are looked up anew
@@ -455,10 +455,10 @@ unclean.leader.election.enable	boolean	false		topic unclean.leader.election.enab
 """Keys of a topic."""
 
 GROUP_KEYS = """\
-consumer.assignment.interval.ms	int	1000	0..	group	later	Least time between two assignments
+consumer.assignment.interval.ms	int	1000	0..	group	acts	Least time between two assignments
 consumer.assignor.offload.enable	boolean	true		group	none	Whether assignments are worked out on another thread
-consumer.heartbeat.interval.ms	int	5000	1..	group	later	How often members send heartbeats
-consumer.session.timeout.ms	int	45000	1..	group	later	How long a member may be silent before it is removed
+consumer.heartbeat.interval.ms	int	5000	1..	group	acts	How often members send heartbeats
+consumer.session.timeout.ms	int	45000	1..	group	acts	How long a member may be silent before it is removed
 errors.deadletterqueue.copy.record.enable	boolean	false		group	later	Whether a dead letter carries the record itself
 errors.deadletterqueue.topic.name	string			group	later	Topic for dead letters; empty for none
 share.assignment.interval.ms	int	1000	0..	group	later	Least time between two assignments
