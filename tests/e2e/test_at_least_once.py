@@ -120,7 +120,7 @@ def live_through(tmp_path: Path, protocol: str, seconds: float) -> None:
         assert missing == [], f"{len(missing)} of {len(acknowledged)} were committed and never processed"
 
 
-@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+@pytest.mark.parametrize("protocol", [pytest.param("classic", marks=pytest.mark.slow), "consumer"])
 def test_nothing_is_lost(tmp_path: Path, protocol: str) -> None:
     live_through(tmp_path, protocol, 10)
 

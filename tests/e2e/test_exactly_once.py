@@ -174,7 +174,7 @@ def copy_all(tmp_path: Path, count: int, protocol: str, *, hard: bool, rounds: i
             assert found[partition] == list(range(partition, count, PARTITIONS)), f"partition {partition}: lost, doubled or out of order"
 
 
-@pytest.mark.parametrize(("protocol", "hard"), [("classic", True), ("consumer", False)])
+@pytest.mark.parametrize(("protocol", "hard"), [("classic", True), pytest.param("consumer", False, marks=pytest.mark.slow)])
 def test_copied_exactly_once(tmp_path: Path, protocol: str, hard: bool) -> None:
     copy_all(tmp_path, 10_000, protocol, hard=hard, rounds=3, limit_s=90)
 

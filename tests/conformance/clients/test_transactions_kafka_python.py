@@ -1,5 +1,6 @@
 """Transactions of kafka-python, which adds partitions by request (AddPartitionsToTxn) and keeps its producer epoch from one to the next."""
 
+import time
 from typing import Any
 
 import pytest
@@ -78,14 +79,17 @@ def test_a_second_producer_of_the_same_id_fences_the_first(kafka: Brokers, share
     first.close(timeout=1)
 
 
+@pytest.mark.slow
 def test_offsets_in_transactions(kafka: Brokers, shared: str) -> None:
     fill(kafka, shared, 12)
     kafka.create_topic(f"{shared}-out", partitions=6)
     member = KafkaConsumer(
         shared, bootstrap_servers=bootstrap(kafka), group_id=shared, enable_auto_commit=False, auto_offset_reset="earliest"
     )
-    taken = 0
+    assert member.partitions_for_topic(shared)  # before it joins: a join that is answered while it asks is thrown away
+    taken, deadline = 0, time.monotonic() + 60
     while taken < 12:
+        assert time.monotonic() < deadline
         taken += sum(map(len, member.poll(timeout_ms=200).values()))
     one = producer(kafka, shared)
     offsets = {TopicPartition(shared, partition): OffsetAndMetadata(2, "inside", -1) for partition in range(4)}
