@@ -35,7 +35,7 @@ def producer(cluster: RunningCluster, **settings: Any) -> Producer:
 
 
 def consumer(cluster: RunningCluster, **settings: Any) -> Consumer:
-    """A consumer that only assigns: there are no groups yet, so it must not want to commit."""
+    """A consumer that only assigns, and so must not want to commit."""
     return Consumer(
         {
             "bootstrap.servers": cluster.bootstrap,
@@ -316,9 +316,3 @@ def test_delete_records(cluster: RunningCluster, admin: AdminClient, topic: str)
     assert deleted.low_watermark == 10
     assert refused(admin.delete_records([TopicPartition(topic, 0, 11)])) == "OFFSET_OUT_OF_RANGE"
     assert [message.offset() for message in send(cluster, topic, [{"value": b"next", "partition": 0}])] == [10]
-
-
-def test_a_transactional_producer_is_told_that_there_is_no_coordinator(cluster: RunningCluster) -> None:
-    made = Producer({"bootstrap.servers": cluster.bootstrap, "transactional.id": "t"})
-    with pytest.raises(KafkaException, match=r"_TIMED_OUT|COORDINATOR_NOT_AVAILABLE"):
-        made.init_transactions(3)

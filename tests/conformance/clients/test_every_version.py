@@ -40,6 +40,8 @@ def world(cluster: RunningCluster) -> World:
     cluster.create_topic(name)
     assert produce(cluster, name, build_batch([Record(0, 1_700_000_000_000, b"k", b"v")])).error_code == 0
     with cluster.connect() as connection:
+        for kind in (0, 1):
+            connection.call(m.FindCoordinatorRequest(key_type=kind, coordinator_keys=[GROUP]), m.FindCoordinatorResponse)
         described = calls.describe_topic(connection, name)
     assert described is not None
     return World(cluster, name, described.topic_id, cluster.leader(name))
@@ -286,25 +288,149 @@ def _envelope(world: World, version: int) -> list[Any]:
     return [m.EnvelopeRequest(request_data=data, client_host_address=b"\x7f\0\0\x01") for data in (good, b"garbage")]
 
 
+GROUP = "every-version"
+
+
+def _offset_commit(world: World, version: int) -> list[Any]:
+    request = m.OffsetCommitRequest
+    partitions = [request.OffsetCommitRequestPartition(partition_index=index, committed_offset=1) for index in (0, 7)]
+    topics = [request.OffsetCommitRequestTopic(partitions=partitions), request.OffsetCommitRequestTopic(partitions=partitions)]
+    for topic, name, topic_id in zip(topics, (world.topic, GONE), (world.topic_id, b"\x01" * 16), strict=True):
+        if version >= 10:
+            topic.topic_id = topic_id
+        else:
+            topic.name = name
+    return [
+        request(group_id=GROUP, generation_id_or_member_epoch=epoch, member_id=member, topics=topics)
+        for epoch, member in ((-1, ""), (3, "m"))
+    ]
+
+
+def _txn_offset_commit(world: World, version: int) -> list[Any]:
+    request = m.TxnOffsetCommitRequest
+    partitions = [request.TxnOffsetCommitRequestPartition(partition_index=0, committed_offset=1)]
+    topic = request.TxnOffsetCommitRequestTopic(partitions=partitions)
+    if version >= 6:
+        topic.topic_id = world.topic_id
+    else:
+        topic.name = world.topic
+    return [request(transactional_id="t", group_id=GROUP, producer_id=NOBODY, producer_epoch=0, topics=[topic])]
+
+
+def _offset_fetch(world: World, version: int) -> list[Any]:
+    request = m.OffsetFetchRequest
+    if version < 8:
+        topic = request.OffsetFetchRequestTopic(name=world.topic, partition_indexes=[0, 7])
+        return [request(group_id=GROUP, topics=topics) for topics in ([topic], *([None] if version >= 2 else []))]
+    topics = request.OffsetFetchRequestTopics(partition_indexes=[0, 7])
+    if version >= 10:
+        topics.topic_id = world.topic_id
+    else:
+        topics.name = world.topic
+    groups = [request.OffsetFetchRequestGroup(group_id=name, topics=which) for name, which in ((GROUP, [topics]), ("other", None))]
+    return [request(groups=groups, require_stable=stable) for stable in (False, True)]
+
+
+def _join_group(world: World, version: int) -> list[Any]:
+    protocol = m.JoinGroupRequest.JoinGroupRequestProtocol(name="range", metadata=b"")
+    shared: dict[str, Any] = {"group_id": "joined", "protocol_type": "consumer", "protocols": [protocol]}
+    refused = [m.JoinGroupRequest(session_timeout_ms=1, **shared), m.JoinGroupRequest(session_timeout_ms=10_000, member_id="m", **shared)]
+    return [*refused, *([m.JoinGroupRequest(session_timeout_ms=10_000, **shared)] if version >= 4 else [])]
+
+
+def _leave_group(world: World, version: int) -> list[Any]:
+    if version < 3:
+        return [m.LeaveGroupRequest(group_id=GROUP, member_id="m")]
+    members = [m.LeaveGroupRequest.MemberIdentity(member_id="m"), m.LeaveGroupRequest.MemberIdentity(member_id="", group_instance_id="i")]
+    return [m.LeaveGroupRequest(group_id=GROUP, members=members)]
+
+
+def _list_groups(world: World, version: int) -> list[Any]:
+    states = ["Empty", "nonsense"] if version >= 4 else []
+    return [m.ListGroupsRequest(), m.ListGroupsRequest(states_filter=states, types_filter=["classic"] if version >= 5 else [])]
+
+
+def _consumer_heartbeat(world: World, version: int) -> list[Any]:
+    request = m.ConsumerGroupHeartbeatRequest
+    joins = request(group_id="modern", member_id="m", rebalance_timeout_ms=1_000, subscribed_topic_names=[world.topic], topic_partitions=[])
+    return [joins, request(group_id="modern", member_id="x", member_epoch=7), request(group_id="", member_id="m")]
+
+
+def _add_partitions_to_txn(world: World, version: int) -> list[Any]:
+    request = m.AddPartitionsToTxnRequest
+    topics = [request.AddPartitionsToTxnTopic(name=name, partitions=[0]) for name in (world.topic, GONE)]
+    if version < 4:
+        return [
+            request(
+                v3_and_below_transactional_id="t", v3_and_below_producer_id=NOBODY, v3_and_below_producer_epoch=0, v3_and_below_topics=which
+            )
+            for which in (topics, topics[:1])
+        ]
+    transaction = request.AddPartitionsToTxnTransaction
+    asked = [
+        transaction(transactional_id=name, producer_id=NOBODY, producer_epoch=0, verify_only=only, topics=topics)
+        for name, only in (("t", True), ("u", False))
+    ]
+    return [request(transactions=asked)]
+
+
+def _write_txn_markers(world: World, version: int) -> list[Any]:
+    topics = [m.WriteTxnMarkersRequest.WritableTxnMarkerTopic(name=GONE, partition_indexes=[0])]
+    marker = m.WriteTxnMarkersRequest.WritableTxnMarker(producer_id=NOBODY, producer_epoch=0, transaction_result=False, topics=topics)
+    return [m.WriteTxnMarkersRequest(markers=[marker])]
+
+
+def _offset_delete(world: World, version: int) -> list[Any]:
+    partition = m.OffsetDeleteRequest.OffsetDeleteRequestPartition(partition_index=0)
+    topics = [m.OffsetDeleteRequest.OffsetDeleteRequestTopic(name=name, partitions=[partition]) for name in (world.topic, GONE)]
+    return [m.OffsetDeleteRequest(group_id=GROUP, topics=topics)]
+
+
+def _list_transactions(world: World, version: int) -> list[Any]:
+    request = m.ListTransactionsRequest(state_filters=["Ongoing", "nonsense"], producer_id_filters=[1])
+    if version >= 1:
+        request.duration_filter = 1
+    if version >= 2:
+        request.transactional_id_pattern = "t.*"
+    return [request]
+
+
 REQUESTS: dict[int, Requests] = {
     0: _produce,
     1: _fetch,
     2: _list_offsets,
     3: _metadata,
+    8: _offset_commit,
+    9: _offset_fetch,
     10: _find_coordinator,
+    11: _join_group,
+    12: lambda world, version: [m.HeartbeatRequest(group_id=GROUP, generation_id=1, member_id="m")],
+    13: _leave_group,
+    14: lambda world, version: [m.SyncGroupRequest(group_id=GROUP, generation_id=1, member_id="m")],
+    15: lambda world, version: [m.DescribeGroupsRequest(groups=[GROUP, "other", GROUP])],
+    16: _list_groups,
     18: _api_versions,
     19: _create_topics,
     20: _delete_topics,
     21: _delete_records,
     22: _init_producer_id,
     23: _offset_for_leader_epoch,
+    24: _add_partitions_to_txn,
+    25: lambda world, version: [
+        m.AddOffsetsToTxnRequest(transactional_id="t", producer_id=NOBODY, producer_epoch=0, group_id=GROUP),
+    ],
+    26: lambda world, version: [m.EndTxnRequest(transactional_id="t", producer_id=NOBODY, producer_epoch=0, committed=True)],
+    27: _write_txn_markers,
+    28: _txn_offset_commit,
     32: _describe_configs,
     33: _alter_configs,
     35: _describe_log_dirs,
     37: _create_partitions,
+    42: lambda world, version: [m.DeleteGroupsRequest(groups_names=["other", "another"])],
     43: _elect_leaders,
     44: _incremental_alter_configs,
     46: _list_partition_reassignments,
+    47: _offset_delete,
     52: _vote,
     53: _begin_quorum_epoch,
     54: _end_quorum_epoch,
@@ -318,7 +444,11 @@ REQUESTS: dict[int, Requests] = {
     62: lambda world, version: [m.BrokerRegistrationRequest(broker_id=NOBODY, cluster_id="another")],
     63: lambda world, version: [m.BrokerHeartbeatRequest(broker_id=NOBODY, broker_epoch=1)],
     64: lambda world, version: [m.UnregisterBrokerRequest(broker_id=NOBODY)],
+    65: lambda world, version: [m.DescribeTransactionsRequest(transactional_ids=["t", "", "t"])],
+    66: _list_transactions,
     67: lambda world, version: [m.AllocateProducerIdsRequest(broker_id=NOBODY, broker_epoch=1)],
+    68: _consumer_heartbeat,
+    69: lambda world, version: [m.ConsumerGroupDescribeRequest(group_ids=["modern", GROUP, "modern"])],
     70: lambda world, version: [m.ControllerRegistrationRequest(controller_id=NOBODY)],
     73: lambda world, version: [m.AssignReplicasToDirsRequest(broker_id=NOBODY, broker_epoch=1)],
     74: _list_config_resources,

@@ -49,7 +49,7 @@ CLOSED: dict[str, bytes] = {
     "a negative length of the client id": prefixed(struct.pack(">hhih", 3, 8, 1, -7)),
     "an API key that does not exist": prefixed(header(999, 0)),
     "a negative API key": prefixed(header(-3, 0)),
-    "an API that is not served": frame(8, 2, b"\0" * 40),
+    "an API that is not served": frame(76, 1, b"\0" * 40),
     "an API of the controllers": frame(52, 0, b"\0" * 40),
     "a version too high": prefixed(header(3, 99)),
     "a negative version": prefixed(header(3, -1)),
