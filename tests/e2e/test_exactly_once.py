@@ -137,7 +137,8 @@ def read_committed(bootstrap: str) -> list[list[int]]:
 def ends(bootstrap: str, isolation: IsolationLevel) -> list[int]:
     """Where each partition ends for readers of that isolation level."""
     asked: dict[TopicPartition, Any] = {TopicPartition(TARGET, partition): OffsetSpec.latest() for partition in range(PARTITIONS)}
-    found = AdminClient({"bootstrap.servers": bootstrap}).list_offsets(asked, isolation_level=isolation)
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # which must live until the answers are there
+    found = admin.list_offsets(asked, isolation_level=isolation)
     return [answer.result(30).offset for answer in found.values()]
 
 
