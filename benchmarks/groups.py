@@ -104,7 +104,7 @@ class Classic:
         while True:
             request = m.JoinGroupRequest(
                 group_id=self.group,
-                session_timeout_ms=45_000,
+                session_timeout_ms=600_000,  # joining a thousand groups takes longer than the usual 45 s
                 rebalance_timeout_ms=60_000,
                 member_id=self.member_id,
                 protocol_type="consumer",
