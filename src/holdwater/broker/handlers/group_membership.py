@@ -28,37 +28,27 @@ from holdwater.wire.messages import (
 if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
 
-_NULLABLE_PROTOCOL_VERSION = 7
-_MANY_LEAVE_VERSION = 3
-
 Ask = Callable[[GroupShard, Any, Caller, Callable[[Any], None]], Decision]
 
 
-def _through(
-    broker: "Broker", call: Call, request: Any, ask: Ask, refuse: Callable[[int], Any], reply: Callable[[Any], None] | None = None
-) -> None:
-    """Hand a request to the shard of its group."""
-    answer = reply or call.reply
+def _through(broker: "Broker", call: Call, request: Any, ask: Ask, refuse: Callable[[int], Any]) -> None:
+    """Hand a request to the shard of its group, which also knows what older versions of it mean."""
     found = group_shard(broker, request.group_id)
     if isinstance(found, int):
-        answer(refuse(found))
+        call.reply(refuse(found))
         return
     hosted, shard = found
-    hosted.carry_out(ask(shard, request, caller_of(call), answer))
+    hosted.carry_out(ask(shard, request, caller_of(call), call.reply))
 
 
 def join(broker: "Broker", call: Call, request: JoinGroupRequest) -> None:
     """JoinGroup, versions 0 to 9."""
 
-    def reply(response: JoinGroupResponse) -> None:
-        if response.protocol_name is None and call.version < _NULLABLE_PROTOCOL_VERSION:
-            response.protocol_name = ""
-        call.reply(response)
-
     def refuse(error_code: int) -> JoinGroupResponse:
-        return JoinGroupResponse(error_code=error_code, generation_id=-1, member_id=request.member_id, leader="", members=[])
+        member_id = request.member_id
+        return JoinGroupResponse(error_code=error_code, generation_id=-1, protocol_name="", member_id=member_id, leader="", members=[])
 
-    _through(broker, call, request, GroupShard.join, refuse, reply)
+    _through(broker, call, request, GroupShard.join, refuse)
 
 
 def sync(broker: "Broker", call: Call, request: SyncGroupRequest) -> None:
@@ -76,16 +66,8 @@ def heartbeat(broker: "Broker", call: Call, request: HeartbeatRequest) -> None:
 
 
 def leave(broker: "Broker", call: Call, request: LeaveGroupRequest) -> None:
-    """LeaveGroup, versions 0 to 5. Before version 3 one member leaves, and its error is that of the answer."""
-
-    def reply(response: LeaveGroupResponse) -> None:
-        if call.version < _MANY_LEAVE_VERSION and not response.error_code and response.members:
-            response = LeaveGroupResponse(error_code=response.members[0].error_code, members=[])
-        call.reply(response)
-
-    if call.version < _MANY_LEAVE_VERSION:
-        request.members = [LeaveGroupRequest.MemberIdentity(member_id=request.member_id)]
-    _through(broker, call, request, GroupShard.leave, lambda code: LeaveGroupResponse(error_code=code, members=[]), reply)
+    """LeaveGroup, versions 0 to 5."""
+    _through(broker, call, request, GroupShard.leave, lambda code: LeaveGroupResponse(error_code=code, members=[]))
 
 
 def consumer_heartbeat(broker: "Broker", call: Call, request: ConsumerGroupHeartbeatRequest) -> None:
