@@ -7,7 +7,15 @@ import pytest
 
 from holdwater.broker.coordinators.kinds import partition_for
 from holdwater.sim.cluster import Settings, SimCluster
-from holdwater.sim.coordination.plan import OFFSETS_TOPIC, TRANSACTIONS_TOPIC, CoordinationPlan, GroupPlan, WriterPlan
+from holdwater.sim.coordination.plan import (
+    CLASSIC,
+    MODERN,
+    OFFSETS_TOPIC,
+    TRANSACTIONS_TOPIC,
+    CoordinationPlan,
+    GroupPlan,
+    WriterPlan,
+)
 from holdwater.sim.workload import Workload
 from holdwater.sim.workloads.plan import WorkloadPlan
 
@@ -51,9 +59,9 @@ def kill_coordinator(cluster: SimCluster, topic: str, key: str) -> None:
     cluster.run(5_000)
 
 
-@pytest.mark.parametrize("is_modern", [False, True], ids=["classic", "modern"])
-def test_the_coordinator_of_a_group_dies_three_times(is_modern: bool) -> None:
-    cluster, workload = begin(1, GroupPlan(is_modern=is_modern, members=2))
+@pytest.mark.parametrize("protocols", [(CLASSIC,), (MODERN,), (CLASSIC, MODERN)], ids=["classic", "modern", "mixed"])
+def test_the_coordinator_of_a_group_dies_three_times(protocols: tuple[str, ...]) -> None:
+    cluster, workload = begin(1, GroupPlan(protocols=protocols, members=2))
     for _ in range(3):
         kill_coordinator(cluster, OFFSETS_TOPIC, "workers")
     workload.finish(FINISHED_WITHIN_MS)
@@ -61,9 +69,11 @@ def test_the_coordinator_of_a_group_dies_three_times(is_modern: bool) -> None:
     assert workload.history.read_count >= workload.history.acknowledged_count > 100
 
 
-@pytest.mark.parametrize("is_modern", [False, True], ids=["classic", "modern"])
-def test_members_come_and_go(is_modern: bool) -> None:
-    cluster, workload = begin(2, GroupPlan(is_modern=is_modern, members=3, abuse_interval_us=1_000_000), echoes=True)
+@pytest.mark.parametrize("is_cooperative", [False, True], ids=["eager", "cooperative"])
+@pytest.mark.parametrize("protocols", [(CLASSIC,), (MODERN,), (CLASSIC, MODERN)], ids=["classic", "modern", "mixed"])
+def test_members_come_and_go(protocols: tuple[str, ...], is_cooperative: bool) -> None:
+    group = GroupPlan(protocols=protocols, members=3, is_cooperative=is_cooperative, abuse_interval_us=1_000_000)
+    cluster, workload = begin(2, group, echoes=True)
     cluster.run(25_000)
     workload.finish(FINISHED_WITHIN_MS)
     met = workload.counters

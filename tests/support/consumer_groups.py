@@ -128,7 +128,7 @@ class Consumer:
     changed: bool = True
     sends_all: bool = True
     stopped: ConsumerGroupHeartbeatResponse | None = None
-    """The answer after which it gave up: another has its instance id."""
+    """The answer after which it gave up: another has its instance id, or the group is a classic one that it was not in when it became that."""
     errors: list[int] = field(default_factory=list[int])
 
     def beat(self, *, lose_answer: bool = False) -> ConsumerGroupHeartbeatResponse:
@@ -176,8 +176,9 @@ class Consumer:
         self.changed = False
         if response.error_code:
             self.errors.append(response.error_code)
-            if response.error_code == ErrorCode.FENCED_INSTANCE_ID:
+            if response.error_code in (ErrorCode.FENCED_INSTANCE_ID, ErrorCode.GROUP_ID_NOT_FOUND):
                 self.stopped = response
+                self.uses.clear()
             if response.error_code in (ErrorCode.FENCED_MEMBER_EPOCH, ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.FENCED_INSTANCE_ID):
                 self.uses.clear()
                 self.epoch, self.sends_all = 0, True

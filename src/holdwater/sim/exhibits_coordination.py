@@ -102,6 +102,41 @@ _GROUPS = (
     ),
 )
 
+_MIGRATION = (
+    PlantedBug(
+        "owners-forgotten-on-upgrade",
+        "when a classic group becomes a consumer group, what its members have counts as free",
+        ("C2", "C3", "crash"),
+        (Change("core.groups.upgrade", "_as_consumer", "        assigned=has,\n", ""),),
+    ),
+    PlantedBug(
+        "downgraded-group-is-not-told",
+        "when a consumer group becomes a classic group, its members are not called, so what the last one had is nobody's",
+        ("liveness",),
+        (
+            Change(
+                "core.groups.registry",
+                "Registry._begin",
+                "elif group.is_unled:",
+                "elif False:",
+            ),
+        ),
+    ),
+    PlantedBug(
+        "classic-generation-not-checked-in-a-consumer-group",
+        "a member that speaks the classic protocol commits in a consumer group whatever its generation is",
+        ("C3",),
+        (
+            Change(
+                "core.groups.consumer_commits",
+                "commit_error",
+                "if member_epoch == member.member_epoch:",
+                "if member_epoch == member.member_epoch or member.speaks_classic:",
+            ),
+        ),
+    ),
+)
+
 _OFFSETS_IN_TRANSACTIONS = (
     PlantedBug(
         "offsets-count-before-the-transaction-ends",
@@ -277,6 +312,7 @@ _LOGS = (
 COORDINATION_EXHIBITS: tuple[PlantedBug, ...] = (
     *_COORDINATORS,
     *_GROUPS,
+    *_MIGRATION,
     *_OFFSETS_IN_TRANSACTIONS,
     *_TRANSACTIONS,
     *_LOGS,

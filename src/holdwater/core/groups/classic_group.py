@@ -38,6 +38,8 @@ class ClassicGroup:
         self.protocol_type: str | None = None
         self.protocol_name: str | None = None
         self.leader: str | None = None
+        self.is_unled = False
+        """Whether it is stored without a leader: nobody has shared out its partitions, so its members have to be called."""
         self.members: dict[str, ClassicMember] = {}
         self.static_members: dict[str, str] = {}
         self.supporters: dict[str, int] = {}
@@ -207,7 +209,7 @@ class ClassicGroup:
         """Whether somebody with these protocols fits in: at least one is supported by every member."""
         if self.is_empty:
             return bool(protocol_type and protocols)
-        return self.protocol_type == protocol_type and any(self.supporters.get(name) == len(self.members) for name, _ in protocols)
+        return self.protocol_type == protocol_type and any(self.supporters.get(name, 0) == len(self.members) for name, _ in protocols)
 
     def select_protocol(self) -> str:
         """The protocol of the next generation: among those that all members support, the one most of them like best."""
@@ -294,5 +296,6 @@ class ClassicGroup:
         group.protocol_type = value.protocol_type or None
         group.protocol_name = value.protocol
         group.leader = value.leader if value.leader in group.members else group.leader
+        group.is_unled = bool(value.members) and value.leader is None
         group.topics = group._subscriptions()
         return group

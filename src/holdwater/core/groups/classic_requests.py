@@ -54,7 +54,7 @@ class ClassicRequests:
         if isinstance(group, ClassicGroup):
             return self._joins.join(group, request, caller, reply)
         if group is not None and not group.is_empty:
-            return answer(reply, JoinGroupResponse(error_code=ErrorCode.INCONSISTENT_GROUP_PROTOCOL))
+            return group.join(request, caller, reply)
         if request.member_id:
             return answer(reply, JoinGroupResponse(member_id=request.member_id, error_code=ErrorCode.UNKNOWN_MEMBER_ID))
         return self._join_new(request, caller, Once(reply))
@@ -95,8 +95,10 @@ class ClassicRequests:
         group = self._groups.get(request.group_id)
         if not request.group_id:
             return answer(reply, SyncGroupResponse(error_code=ErrorCode.INVALID_GROUP_ID))
-        if not isinstance(group, ClassicGroup):
+        if group is None:
             return answer(reply, SyncGroupResponse(error_code=ErrorCode.UNKNOWN_MEMBER_ID))
+        if not isinstance(group, ClassicGroup):
+            return group.sync(request, reply)
         return self._syncs.sync(group, request, reply)
 
     def heartbeat(self, request: HeartbeatRequest, reply: HeartbeatReply) -> Decision:
@@ -104,8 +106,10 @@ class ClassicRequests:
         group = self._groups.get(request.group_id)
         if not request.group_id:
             return answer(reply, HeartbeatResponse(error_code=ErrorCode.INVALID_GROUP_ID))
-        if not isinstance(group, ClassicGroup):
+        if group is None:
             return answer(reply, HeartbeatResponse(error_code=ErrorCode.UNKNOWN_MEMBER_ID))
+        if not isinstance(group, ClassicGroup):
+            return group.classic_heartbeat(request, reply)
         return self._sessions.heartbeat(group, request, reply)
 
     def leave(self, request: LeaveGroupRequest, caller: Caller, reply: LeaveReply) -> Decision:

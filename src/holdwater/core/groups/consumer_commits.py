@@ -18,12 +18,11 @@ def commit_error(
     member = state.members.get(member_id)
     if member is None:
         return ErrorCode.UNKNOWN_MEMBER_ID
-    is_classic = member.classic_metadata is not None
-    if not is_transactional and not is_classic and version < _FIRST_VERSION_WITH_MEMBER_EPOCH:
+    if not is_transactional and not member.speaks_classic and version < _FIRST_VERSION_WITH_MEMBER_EPOCH:
         return ErrorCode.UNSUPPORTED_VERSION
     if member_epoch == member.member_epoch:
         return ErrorCode.NONE
-    return ErrorCode.ILLEGAL_GENERATION if is_classic else ErrorCode.STALE_MEMBER_EPOCH
+    return ErrorCode.ILLEGAL_GENERATION if member.speaks_classic else ErrorCode.STALE_MEMBER_EPOCH
 
 
 def commit_covers(state: ConsumerState, member_id: str, member_epoch: int, topic_id: bytes, partition: int) -> bool:
@@ -44,4 +43,4 @@ def fetch_error(state: ConsumerState, member_id: str | None, member_epoch: int) 
         return ErrorCode.UNKNOWN_MEMBER_ID
     if member_epoch == member.member_epoch:
         return ErrorCode.NONE
-    return ErrorCode.STALE_MEMBER_EPOCH if member.classic_metadata is None else ErrorCode.ILLEGAL_GENERATION
+    return ErrorCode.ILLEGAL_GENERATION if member.speaks_classic else ErrorCode.STALE_MEMBER_EPOCH

@@ -55,7 +55,7 @@ def _member(member: ConsumerMember, target: Target, topics: TopicsView) -> Consu
         subscribed_topic_regex=member.subscribed_topic_regex,
         assignment=_assignment(owned.items(), topics),
         target_assignment=_assignment(target.items(), topics),
-        member_type=_CONSUMER if member.classic_metadata is None else _CLASSIC,
+        member_type=_CLASSIC if member.speaks_classic else _CONSUMER,
     )
 
 

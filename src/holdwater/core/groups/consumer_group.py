@@ -16,18 +16,25 @@ from functools import partial
 
 from holdwater.core.coordinator import NOTHING, Caller, CoordinatorRecord, Decision, ShardHost, answer
 from holdwater.core.groups.append_errors import for_clients
+from holdwater.core.groups.classic_member import JoinReply, SyncReply
+from holdwater.core.groups.classic_sync import HeartbeatReply
 from holdwater.core.groups.consumer_checks import Refusal, fenced_instance, request_refusal, unknown_instance, unknown_member
+from holdwater.core.groups.consumer_classic import ClassicMembers
 from holdwater.core.groups.consumer_commits import commit_covers, commit_error, fetch_error
 from holdwater.core.groups.consumer_describe import described, state_name
 from holdwater.core.groups.consumer_heartbeat import HeartbeatPlanner
+from holdwater.core.groups.consumer_late import LateAssignment
 from holdwater.core.groups.consumer_member import STATIC_LEAVE_EPOCH, ConsumerMember
-from holdwater.core.groups.consumer_records import current_assignment_record
+from holdwater.core.groups.consumer_records import current_assignment_record, first_records
 from holdwater.core.groups.consumer_regexes import RegexRefresh
 from holdwater.core.groups.consumer_removal import group_tombstones, member_to_remove, removal_records
 from holdwater.core.groups.consumer_settings import ConsumerSettings, SettingsOfGroup
 from holdwater.core.groups.consumer_state import ConsumerState
+from holdwater.core.groups.consumer_steps import MemberSteps, SeenTopics
 from holdwater.core.groups.consumer_subscriptions import MetadataHash
 from holdwater.core.groups.consumer_timers import MemberTimers
+from holdwater.core.groups.downgrade import Downgrades
+from holdwater.core.groups.upgrade import Beginning
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import uuid_to_text
 from holdwater.kernel.invariant import invariant
@@ -41,8 +48,11 @@ from holdwater.wire.messages import (
     ConsumerGroupMemberMetadataKey,
     ConsumerGroupMetadataKey,
     ConsumerGroupMetadataValue,
+    HeartbeatRequest,
+    JoinGroupRequest,
     LeaveGroupRequest,
     LeaveGroupResponse,
+    SyncGroupRequest,
 )
 
 Reply = Callable[[ConsumerGroupHeartbeatResponse], None]
@@ -63,16 +73,26 @@ class ConsumerGroup:
         self._hash = MetadataHash(host.topics)
         self._timers = MemberTimers(host, self._fence, lambda: self._settings.now().session_timeout_ms)
         self._regexes = RegexRefresh(group_id, host, self.state, self._hash)
-        self._topics_may_have_changed = True
+        self._late = LateAssignment(group_id, host, self.state, self._settings)
+        self._seen = SeenTopics()
+        self._downgrades = Downgrades(group_id, self.state, host)
+        self._classic = ClassicMembers(
+            self.state, host, self._settings, self._timers, self._seen, self._downgrades, lambda: self._steps(assigns_at_once=True)
+        )
+        self._foretold = 0
+        """How many records to come the state has taken in already: those with which a classic group becomes this one."""
         self._is_active = False
 
     # What the shard tells
 
     def replay(self, key: Message, value: Message | None) -> None:
         """Take in one record of this group."""
-        if self._is_active:
-            self._check_live(key, value)
-        self.state.replay(key, value)
+        if self._foretold:
+            self._foretold -= 1
+        else:
+            if self._is_active:
+                self._check_live(key, value)
+            self.state.replay(key, value)
         if not self._is_active:
             return
         if isinstance(key, ConsumerGroupCurrentMemberAssignmentKey) and value is not None:
@@ -83,7 +103,7 @@ class ConsumerGroup:
     def loaded(self) -> None:
         """This broker is the coordinator from now on: every member has its whole session timeout again."""
         self._is_active = True
-        self._topics_may_have_changed = True
+        self._seen.may_have_changed = True
         for member in self.state.members.values():
             self._timers.follow(member)
 
@@ -92,10 +112,20 @@ class ConsumerGroup:
         self._is_active = False
         self._timers.clear()
         self._regexes.cancel()
+        self._late.cancel()
 
     def topics_changed(self) -> None:
         """The next heartbeat looks whether it is a topic of this group."""
-        self._topics_may_have_changed = True
+        self._seen.may_have_changed = True
+
+    def begin_with(self, beginning: Beginning) -> tuple[CoordinatorRecord, ...]:
+        """Take in the members of a classic group, before their records are appended. Once, and first of all."""
+        metadata_hash = self._hash.of(sorted(dict.fromkeys(name for member in beginning.members for name in member.subscribed_topic_names)))
+        records = first_records(self.group_id, beginning.group_epoch, metadata_hash, beginning.members)
+        for record in records:
+            self.state.replay(record.key, record.value)
+        self._foretold = len(records)
+        return records
 
     # What others ask
 
@@ -173,20 +203,23 @@ class ConsumerGroup:
             and (request.instance_id is None or request.instance_id == member.instance_id)
             and caller.client_id == member.client_id
             and caller.client_host == member.client_host
-            and member.classic_metadata is None
-            and not self._topics_may_have_changed
+            and not member.speaks_classic
+            and not self._seen.may_have_changed
             and not self._regexes.is_due(settings)
         )
 
     def _take_in(self, request: ConsumerGroupHeartbeatRequest, caller: Caller, reply: Reply, settings: ConsumerSettings) -> Decision:
         member_id = request.member_id or self._new_member_id()
-        planner = HeartbeatPlanner(self.group_id, self.state, self._host, settings, self._hash, self._regexes)
-        plan = planner.plan(request, caller, member_id, self._topics_may_have_changed)
+        plan = HeartbeatPlanner(self._steps()).plan(request, caller, member_id, self._seen.may_have_changed)
         if isinstance(plan, Refusal):
             return answer(reply, plan.response())
-        self._topics_may_have_changed = False
+        self._seen.may_have_changed = False
         self._timers.touch(member_id, settings.session_timeout_ms)
         return self._decision(reply, plan.response, plan.records)
+
+    def _steps(self, *, assigns_at_once: bool = False) -> MemberSteps:
+        settings = self._settings.now()
+        return MemberSteps(self.group_id, self.state, self._host, settings, self._hash, self._regexes, self._late, assigns_at_once)
 
     def _new_member_id(self) -> str:
         """One that tools can take as an argument: it does not begin with a dash."""
@@ -202,13 +235,29 @@ class ConsumerGroup:
         response = ConsumerGroupHeartbeatResponse(member_id=member.member_id, member_epoch=request.member_epoch)
         if request.member_epoch != STATIC_LEAVE_EPOCH or request.instance_id is None:
             self._host.note(f"group {self.group_id}: member {member.member_id} leaves")
-            return self._decision(reply, response, removal_records(self.group_id, self.state, [member], self._hash))
+            return self._decision(reply, response, self._removal([member]))
         kept = {topic_id: dict.fromkeys(numbers, 0) for topic_id, numbers in member.assigned.items()}
         away = member._replace(member_epoch=STATIC_LEAVE_EPOCH, assigned=kept, pending_revocation={})
         return self._decision(reply, response, [current_assignment_record(self.group_id, away)])
 
+    # Members that speak the classic protocol
+
+    def join(self, request: JoinGroupRequest, caller: Caller, reply: JoinReply) -> Decision:
+        """JoinGroup."""
+        return self._classic.join(request, caller, reply)
+
+    def sync(self, request: SyncGroupRequest, reply: SyncReply) -> Decision:
+        """SyncGroup."""
+        return self._classic.sync(request, reply)
+
+    def classic_heartbeat(self, request: HeartbeatRequest, reply: HeartbeatReply) -> Decision:
+        """Heartbeat."""
+        return self._classic.heartbeat(request, reply)
+
+    # Members that go
+
     def remove(self, identities: Sequence[Identity], reply: LeaveReply) -> Decision:
-        """LeaveGroup, which for this group is an administrator's: the members go at once, with one rise of the group epoch."""
+        """LeaveGroup, of members that speak the classic protocol or by an administrator: they go at once, with one rise of the group epoch."""
         left: list[Left] = []
         gone: dict[str, ConsumerMember] = {}
         for one in identities:
@@ -223,12 +272,12 @@ class ConsumerGroup:
         response = LeaveGroupResponse(members=left)
         if not gone:
             return answer(reply, response)
-        records = removal_records(self.group_id, self.state, list(gone.values()), self._hash)
+        records = self._removal(list(gone.values()))
 
         def failed(error_code: int) -> None:
             reply(LeaveGroupResponse(error_code=for_clients(error_code)))
 
-        return Decision(tuple(records), partial(reply, response), failed)
+        return Decision(records, partial(reply, response), failed)
 
     def _leaving_member(self, request: ConsumerGroupHeartbeatRequest) -> ConsumerMember | Refusal:
         if request.instance_id is None:
@@ -243,18 +292,22 @@ class ConsumerGroup:
         if member is None or not self._is_active:
             return NOTHING
         self._host.note(f"group {self.group_id}: member {member_id} is fenced: {why}")
-        records = removal_records(self.group_id, self.state, [member], self._hash)
-        return Decision(tuple(records), failed=partial(self._not_fenced, member_id))
+        return Decision(self._removal([member]), failed=partial(self._not_fenced, member_id))
+
+    def _removal(self, members: list[ConsumerMember]) -> tuple[CoordinatorRecord, ...]:
+        """The members go. When all that are left speak the classic protocol, the group is a classic one from then on."""
+        downgrade = self._downgrades.without([member.member_id for member in members])
+        return downgrade or tuple(removal_records(self.group_id, self.state, members, self._hash))
 
     def _not_fenced(self, member_id: str, error_code: int) -> None:
         self._timers.try_again(member_id)
 
-    def _decision(self, reply: Reply, response: ConsumerGroupHeartbeatResponse, records: list[CoordinatorRecord]) -> Decision:
+    def _decision(self, reply: Reply, response: ConsumerGroupHeartbeatResponse, records: Sequence[CoordinatorRecord]) -> Decision:
         return Decision(tuple(records), partial(reply, response), partial(self._failed, reply))
 
     def _failed(self, reply: Reply, error_code: int) -> None:
         """Whatever was seen of the topics may not be in the log."""
-        self._topics_may_have_changed = True
+        self._seen.may_have_changed = True
         if error_code == ErrorCode.MESSAGE_TOO_LARGE:
             error_code = int(ErrorCode.UNKNOWN_SERVER_ERROR)
         reply(ConsumerGroupHeartbeatResponse(error_code=error_code))

@@ -8,6 +8,7 @@ partition stands its assignment epoch: the member epoch with which this member w
 from enum import IntEnum, unique
 from typing import NamedTuple
 
+from holdwater.core.groups.classic_member import Protocols
 from holdwater.wire.messages import ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupMemberMetadataValue
 
 Partitions = dict[bytes, dict[int, int]]
@@ -58,7 +59,18 @@ class ConsumerMember(NamedTuple):
     assigned: Partitions = {}  # noqa: RUF012 - never written to: a member is replaced, not changed
     pending_revocation: Partitions = {}  # noqa: RUF012
     classic_metadata: ConsumerGroupMemberMetadataValue.ClassicMemberMetadata | None = None
-    """Of a member that speaks the classic protocol, in a group that Kafka was migrating; kept as it is."""
+    """Of a member that speaks the classic protocol: its session timeout, and its protocols as its last join had them."""
+
+    @property
+    def speaks_classic(self) -> bool:
+        """Whether it joins and syncs (the classic protocol) in a group whose assignment is worked out here."""
+        return self.classic_metadata is not None
+
+    @property
+    def classic_protocols(self) -> Protocols:
+        """Its protocols, the one it likes most first; none for a member that does not speak the classic protocol."""
+        metadata = self.classic_metadata
+        return () if metadata is None else tuple((protocol.name, protocol.metadata) for protocol in metadata.supported_protocols)
 
     def is_reconciled_to(self, assignment_epoch: int) -> bool:
         """Whether it has everything that the target assignment gives it."""

@@ -1,5 +1,7 @@
 """The records of a consumer group, in the order of fields that makes equal states equal bytes."""
 
+from collections.abc import Sequence
+
 from holdwater.core.coordinator import CoordinatorRecord
 from holdwater.core.groups.consumer_member import ConsumerMember, Partitions, Target
 from holdwater.wire.messages import (
@@ -81,6 +83,17 @@ def target_epoch_record(group_id: str, assignment_epoch: int, wall_ms: int) -> C
 def target_epoch_tombstone(group_id: str) -> CoordinatorRecord:
     """There is no target assignment any more."""
     return CoordinatorRecord(ConsumerGroupTargetAssignmentMetadataKey(group_id), None)
+
+
+def first_records(group_id: str, group_epoch: int, metadata_hash: int, members: Sequence[ConsumerMember]) -> tuple[CoordinatorRecord, ...]:
+    """A group that begins with members, each of which has its whole target."""
+    return (
+        *(member_record(group_id, member) for member in members),
+        group_epoch_record(group_id, group_epoch, metadata_hash),
+        *(target_record(group_id, member.member_id, {topic: tuple(has) for topic, has in member.assigned.items()}) for member in members),
+        target_epoch_record(group_id, group_epoch, 0),
+        *(current_assignment_record(group_id, member) for member in members),
+    )
 
 
 def partition_metadata_tombstone(group_id: str) -> CoordinatorRecord:

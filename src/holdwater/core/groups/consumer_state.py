@@ -95,6 +95,12 @@ class ConsumerState:
         member_id = self.static_members.get(instance_id) if instance_id is not None else None
         return self.members.get(member_id) if member_id is not None else None
 
+    def is_full_for(self, member_id: str, instance_id: str | None, max_size: int) -> bool:
+        """Whether the group has its members already, and this one is neither among them nor back as one of them."""
+        if len(self.members) < max_size or self.static_member(instance_id) is not None:
+            return False
+        return member_id not in self.members
+
     def owner(self, topic_id: bytes, partition: int) -> str | None:
         """The member that may still use the partition."""
         return self.owners.get(topic_id, {}).get(partition)

@@ -31,16 +31,23 @@ def preferred_assignor(state: ConsumerState, change: Change | None, default: str
     return min(counts, key=lambda name: (-counts[name], name), default=default)
 
 
+def assignor_of_group(state: ConsumerState, change: Change | None, allowed: tuple[str, ...]) -> str:
+    """What most members ask for, if it is allowed; else the default, which comes first."""
+    preferred = preferred_assignor(state, change, allowed[0])
+    return preferred if preferred in allowed else allowed[0]
+
+
 def new_targets(
-    state: ConsumerState, change: Change, assignor: str, topics: TopicsView
+    state: ConsumerState, change: Change | None, assignor: str, topics: TopicsView
 ) -> tuple[dict[str, Target], dict[str, Target | None]]:
     """The new targets by member id, and the ones so far."""
     members = dict(state.members)
     so_far: dict[str, Target | None] = dict(state.targets)
-    if change.known is not None and change.known.member_id != change.member.member_id:
-        del members[change.known.member_id]
-        so_far[change.member.member_id] = target_after(state, change)
-    members[change.member.member_id] = change.member
+    if change is not None:
+        if change.known is not None and change.known.member_id != change.member.member_id:
+            del members[change.known.member_id]
+            so_far[change.member.member_id] = target_after(state, change)
+        members[change.member.member_id] = change.member
     counts: dict[bytes, int] = {}
     ids: dict[tuple[str, ...], tuple[bytes, ...]] = {}
     specs: list[AssignorMember] = []

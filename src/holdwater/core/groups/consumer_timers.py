@@ -1,4 +1,5 @@
-"""The deadlines of a group's members: a session timeout for each, and a rebalance timeout for each that must give up partitions.
+"""The deadlines of a group's members: a session timeout for each, and a rebalance timeout for each that must give up partitions. A member that
+speaks the classic protocol must also join within its rebalance timeout once it is told to, and then sync.
 
 They are soft state: they follow from the members' records while this broker is the coordinator, and begin anew when it becomes that. A heartbeat
 only writes a number down; the timer looks at it when it comes due, and is set again for what is left.
@@ -8,6 +9,7 @@ from collections.abc import Callable
 
 from holdwater.core.coordinator import NOTHING, Cancellable, Decision, ShardHost
 from holdwater.core.groups.consumer_member import ConsumerMember, MemberState
+from holdwater.core.groups.deadlines import Deadlines
 
 RETRY_MS = 500
 """Until a member that could not be fenced, because the append was refused, is tried again."""
@@ -35,6 +37,8 @@ class MemberTimers:
         self._session_timeout_ms = session_timeout_ms
         self._sessions: dict[str, _Session] = {}
         self._rebalances: dict[str, Cancellable] = {}
+        self._joins = Deadlines(host)
+        self._syncs = Deadlines(host)
 
     def touch(self, member_id: str, session_timeout_ms: int) -> None:
         """The member is alive. One that has no session yet gets it with its record."""
@@ -45,7 +49,8 @@ class MemberTimers:
     def follow(self, member: ConsumerMember) -> None:
         """Set the member's deadlines as its current assignment asks for."""
         if member.member_id not in self._sessions:
-            due_ms = self._host.mono_ms + self._session_timeout_ms()
+            classic = member.classic_metadata
+            due_ms = self._host.mono_ms + (self._session_timeout_ms() if classic is None else classic.session_timeout_ms)
             self._sessions[member.member_id] = _Session(due_ms, self._session_timer(member.member_id, due_ms))
         self._cancel_rebalance(member.member_id)
         if member.state is MemberState.UNREVOKED_PARTITIONS and member.member_epoch >= 0:
@@ -58,11 +63,29 @@ class MemberTimers:
         if session is not None:
             session.timer.cancel()
         self._cancel_rebalance(member_id)
+        self._joins.cancel(member_id)
+        self._syncs.cancel(member_id)
 
     def clear(self) -> None:
         """This broker is the coordinator no more. Who has a rebalance timeout has a session too."""
         for member_id in list(self._sessions):
             self.forget(member_id)
+
+    def must_join(self, member: ConsumerMember) -> None:
+        """The member was told to join. Told again, it has no more time for it."""
+        why = f"it has not joined within {member.rebalance_timeout_ms} ms"
+        if not self._joins.has(member.member_id):
+            self._joins.set(member.member_id, member.rebalance_timeout_ms, lambda: self._fence(member.member_id, why))
+
+    def must_sync(self, member: ConsumerMember) -> None:
+        """The member has joined, and was answered."""
+        why = f"it has joined and not synced within {member.rebalance_timeout_ms} ms"
+        self._joins.cancel(member.member_id)
+        self._syncs.set(member.member_id, member.rebalance_timeout_ms, lambda: self._fence(member.member_id, why))
+
+    def synced(self, member_id: str) -> None:
+        """The member has its assignment."""
+        self._syncs.cancel(member_id)
 
     def try_again(self, member_id: str) -> None:
         """A member could not be fenced; its session ends a little later instead."""

@@ -24,6 +24,10 @@ class Deadlines:
 
         self._set[key] = self._host.at(self._host.mono_ms + after_ms, due)
 
+    def has(self, key: Hashable) -> bool:
+        """Whether there is a deadline under the key."""
+        return key in self._set
+
     def cancel(self, key: Hashable) -> None:
         """There is no such deadline any more, if there was one."""
         deadline = self._set.pop(key, None)

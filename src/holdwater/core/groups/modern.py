@@ -5,13 +5,19 @@ from typing import Protocol
 
 from holdwater.core.coordinator import Caller, CoordinatorRecord, Decision, ShardHost
 from holdwater.core.groups.classic_group import ClassicGroup
+from holdwater.core.groups.classic_member import JoinReply, SyncReply
+from holdwater.core.groups.classic_sync import HeartbeatReply
+from holdwater.core.groups.upgrade import Beginning
 from holdwater.wire.codec.classes import Message
 from holdwater.wire.messages import (
     ConsumerGroupDescribeResponse,
     ConsumerGroupHeartbeatRequest,
     ConsumerGroupHeartbeatResponse,
+    HeartbeatRequest,
+    JoinGroupRequest,
     LeaveGroupRequest,
     LeaveGroupResponse,
+    SyncGroupRequest,
 )
 
 ConsumerHeartbeatReply = Callable[[ConsumerGroupHeartbeatResponse], None]
@@ -32,6 +38,22 @@ class ModernGroup(Protocol):
 
     def heartbeat(self, request: ConsumerGroupHeartbeatRequest, caller: Caller, reply: ConsumerHeartbeatReply) -> Decision:
         """A member joins, lives, has changed its mind, or leaves."""
+        ...
+
+    def begin_with(self, beginning: Beginning) -> tuple[CoordinatorRecord, ...]:
+        """Take in the members of a classic group before anything else happens; the records say the same."""
+        ...
+
+    def join(self, request: JoinGroupRequest, caller: Caller, reply: JoinReply) -> Decision:
+        """A member that speaks the classic protocol joins, or joins again."""
+        ...
+
+    def sync(self, request: SyncGroupRequest, reply: SyncReply) -> Decision:
+        """Such a member asks for its assignment."""
+        ...
+
+    def classic_heartbeat(self, request: HeartbeatRequest, reply: HeartbeatReply) -> Decision:
+        """Such a member lives."""
         ...
 
     def remove(self, identities: Sequence[LeaveGroupRequest.MemberIdentity], reply: Callable[[LeaveGroupResponse], None]) -> Decision:

@@ -5,7 +5,7 @@ A classic group without protocol type is made for every group id that has commit
 
 from holdwater.core.coordinator import Decision, ShardHost
 from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_rebalance import Rebalance
+from holdwater.core.groups.classic_rebalance import Rebalance, Records
 from holdwater.core.groups.classic_state import ClassicState
 from holdwater.core.groups.modern import Groups, MakeModernGroup, ModernGroup
 from holdwater.kernel.errors import ErrorCode
@@ -24,14 +24,17 @@ class Registry:
         self._make_modern = make_modern
         self._candidates: dict[str, ModernGroup] = {}
         """Consumer groups whose first records are being appended: they become groups when these are replayed."""
+        self._is_loaded = False
 
     # While loading, and live
 
     def replay_classic(self, group_id: str, value: GroupMetadataValue | None) -> None:
-        """The record of a classic group."""
+        """The record of a classic group. Live there is none but of a group that was a consumer group: a classic group is ahead of its records."""
         if value is not None:
             self._end_classic(group_id)
-            self.groups[group_id] = ClassicGroup.restored(group_id, value, self._host)
+            self.groups[group_id] = group = ClassicGroup.restored(group_id, value, self._host)
+            if self._is_loaded:
+                self._begin(group)
         elif isinstance(self.groups.get(group_id), ClassicGroup):
             self._end_classic(group_id)
 
@@ -54,25 +57,36 @@ class Registry:
         if group_id not in self.groups:
             self.groups[group_id] = ClassicGroup(group_id, self._host)
 
+    def _begin(self, group: ClassicGroup) -> None:
+        """From its record: sessions begin, and who must be called is."""
+        for member in group.members.values():
+            self._rebalance.heard(group, member)
+        most = self._host.config.int("group.max.size")
+        if len(group.members) > most:
+            self._call(group, f"{len(group.members)} members are more than group.max.size")
+        elif group.is_unled:
+            self._call(group, "it was a consumer group")
+
+    def _call(self, group: ClassicGroup, why: str) -> None:
+        records = self._rebalance.prepare(group, why)
+        invariant(not records, "a group with members and without parked joins must wait for them")
+
     def _end_classic(self, group_id: str) -> None:
+        """Whoever waits for it has to join again, with the next answers that are given."""
         group = self.groups.pop(group_id, None)
         if isinstance(group, ClassicGroup):
-            invariant(group.joined_count == 0, f"nobody may wait for group {group_id} when it ends")
+            self._rebalance.refuse_all(group, ErrorCode.REBALANCE_IN_PROGRESS)
             group.enter(ClassicState.DEAD)
             group.deadlines.cancel_all()
 
     def loaded(self) -> None:
         """Every member has its whole session again; a group that is larger than allowed rebalances, so that its members can commit first."""
-        most = self._host.config.int("group.max.size")
+        self._is_loaded = True
         for group in self.groups.values():
-            if not isinstance(group, ClassicGroup):
+            if isinstance(group, ClassicGroup):
+                self._begin(group)
+            else:
                 group.loaded()
-                continue
-            for member in group.members.values():
-                self._rebalance.heard(group, member)
-            if len(group.members) > most:
-                records = self._rebalance.prepare(group, f"{len(group.members)} members are more than group.max.size")
-                invariant(not records, "a group with members and without parked joins must wait for them")
 
     def unloaded(self, error_code: int) -> None:
         """Refuse whoever is parked, and forget everything."""
@@ -83,6 +97,7 @@ class Registry:
                 group.deadlines.cancel_all()
             else:
                 group.unloaded(error_code)
+        self._is_loaded = False
         self.groups.clear()
         self._candidates.clear()
 
@@ -112,16 +127,21 @@ class Registry:
         """A consumer group that may become the group of this id, by the records that ``adopt`` makes a decision of."""
         return self._make_modern(group_id, self._host)
 
-    def adopt(self, group_id: str, candidate: ModernGroup, decision: Decision) -> Decision:
-        """The candidate's decision as that of a group which begins with it, in place of an empty classic group."""
+    def adopt(self, group_id: str, candidate: ModernGroup, decision: Decision, taken_over: Records = ()) -> Decision:
+        """The candidate's decision as that of a group which begins with it, in place of a classic group whose members it may have taken over."""
         if not decision.records:
             return decision
         self._candidates[group_id] = candidate
         before = self.groups.get(group_id)
         tombstones = before.tombstones() if before is not None else ()
 
+        def committed() -> None:
+            self._rebalance.answers.take()()
+            decision.committed()
+
         def failed(error_code: int) -> None:
             self._candidates.pop(group_id, None)
+            self._rebalance.answers.take()()
             decision.failed(error_code)
 
-        return decision._replace(records=(*tombstones, *decision.records), failed=failed)
+        return decision._replace(records=(*tombstones, *taken_over, *decision.records), committed=committed, failed=failed)

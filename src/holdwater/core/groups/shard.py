@@ -1,7 +1,8 @@
 """The group coordinator of one partition of ``__consumer_offsets``: every group that hashes to it, and their committed offsets.
 
 It hands each request to what can answer it, and each record to what it tells of. A group id has one group at a time, classic or of the
-consumer protocol; an empty one of either kind gives way to the other. A group with members does not move between the protocols.
+consumer protocol; an empty one of either kind gives way to the other. One with members becomes a consumer group when a member of the new
+protocol comes into it, and a classic group again when the last of them goes (KIP-848, ``group.consumer.migration.policy``).
 
 - Committed offsets and consumer groups change only by ``replay`` and ``end_transaction``, live and while loading alike.
 - A classic group is ahead of its record: members that join and parked requests are not stored. It comes back from a load as its last record
@@ -26,6 +27,7 @@ from holdwater.core.groups.modern import ConsumerHeartbeatReply, Groups, MakeMod
 from holdwater.core.groups.offset_requests import CommitReply, FetchReply, OffsetDeleteReply, OffsetRequests, TxnCommitReply
 from holdwater.core.groups.offsets import Offsets
 from holdwater.core.groups.registry import Registry
+from holdwater.core.groups.upgrade import NEW, Beginning, upgraded
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.codec.classes import Message
 from holdwater.wire.messages import (
@@ -150,15 +152,16 @@ class GroupShard:
         group = self.groups.get(group_id)
         if group is not None and not isinstance(group, ClassicGroup):
             return group.heartbeat(request, caller, reply)
-        why = ""
-        if group is not None and (request.member_epoch != 0 or not group.is_empty):
-            why = f"Group {group_id} is not a consumer group."
-        elif group is None and request.member_epoch != 0:
-            why = f"Consumer group {group_id} not found."
-        if why:
-            return answer(reply, ConsumerGroupHeartbeatResponse(error_code=ErrorCode.GROUP_ID_NOT_FOUND, error_message=why))
+        beginning: Beginning | str = NEW
+        if request.member_epoch != 0:
+            beginning = f"Consumer group {group_id} not found." if group is None else f"Group {group_id} is not a consumer group."
+        elif group is not None and not group.is_empty:
+            beginning = upgraded(group, self._host)
+        if isinstance(beginning, str):
+            return answer(reply, ConsumerGroupHeartbeatResponse(error_code=ErrorCode.GROUP_ID_NOT_FOUND, error_message=beginning))
         candidate = self._registry.begin_modern(group_id)
-        return self._registry.adopt(group_id, candidate, candidate.heartbeat(request, caller, reply))
+        taken_over = candidate.begin_with(beginning) if beginning.members else ()
+        return self._registry.adopt(group_id, candidate, candidate.heartbeat(request, caller, reply), taken_over)
 
     # Offsets
 

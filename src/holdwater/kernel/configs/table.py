@@ -82,7 +82,7 @@ group.consumer.max.assignment.interval.ms	int	15000	0..	static	acts	Upper limit 
 group.consumer.max.heartbeat.interval.ms	int	15000	1..	static	acts	Upper limit for a group's own heartbeat interval
 group.consumer.max.session.timeout.ms	int	60000	1..	static	acts	Upper limit for a group's own session timeout
 group.consumer.max.size	int	2147483647	1..	static	acts	Most members of one consumer group (KIP-848)
-group.consumer.migration.policy	string	bidirectional	any-case:DISABLED,DOWNGRADE,UPGRADE,BIDIRECTIONAL	static	later	Whether groups may move between the classic and the new protocol, and which way
+group.consumer.migration.policy	string	bidirectional	any-case:DISABLED,DOWNGRADE,UPGRADE,BIDIRECTIONAL	static	acts	Whether groups may move between the classic and the new protocol, and which way
 group.consumer.min.assignment.interval.ms	int	0	0..	static	acts	Lower limit for a group's own assignment interval
 group.consumer.min.heartbeat.interval.ms	int	5000	1..	static	acts	Lower limit for a group's own heartbeat interval
 group.consumer.min.session.timeout.ms	int	45000	1..	static	acts	Lower limit for a group's own session timeout

@@ -31,6 +31,7 @@ class ClassicMember(Member):
 
     _joining = False
     _heart_beats = False
+    _is_in_consumer_group = False
 
     def identity_for_offsets(self) -> tuple[str | None, int]:
         """A classic member need not tell."""
@@ -52,7 +53,8 @@ class ClassicMember(Member):
     def _join_now(self) -> None:
         if self.is_dead:
             return
-        self.lose_everything()
+        if not self.plan.is_cooperative:
+            self.lose_everything()
         if not self.partitions:
             self.after(RETRY_US, self._join_now)
             return
@@ -64,7 +66,7 @@ class ClassicMember(Member):
             member_id=self.member_id,
             group_instance_id=self.instance_id,
             protocol_type="consumer",
-            protocols=[JoinGroupRequest.JoinGroupRequestProtocol(name="range", metadata=_subscription())],
+            protocols=[JoinGroupRequest.JoinGroupRequestProtocol(name="in turn", metadata=_subscription(sorted(self.tenures)))],
         )
         asked_us = self.scheduler.now_us
         timeout_us = plan.rebalance_timeout_ms * 1000 + _SLACK_US
@@ -98,20 +100,38 @@ class ClassicMember(Member):
             protocol_name=response.protocol_name,
             assignments=shares,
         )
+        self._count_the_way(response.leader)
+        asked_us = self.scheduler.now_us
         timeout_us = self.plan.rebalance_timeout_ms * 1000 + _SLACK_US
-        self.ask_group(request, _SYNC_VERSION, SyncGroupResponse, self._synced, timeout_us)
+        self.ask_group(request, _SYNC_VERSION, SyncGroupResponse, lambda response: self._synced(asked_us, response), timeout_us)
         self._beat()
 
+    def _count_the_way(self, leader: str) -> None:
+        """A consumer group has no leader among its members."""
+        was_in_consumer_group, self._is_in_consumer_group = self._is_in_consumer_group, not leader
+        if self._is_in_consumer_group and not was_in_consumer_group:
+            self.history.count("joined-consumer-group")
+        elif was_in_consumer_group and not self._is_in_consumer_group:
+            self.history.count("back-in-classic-group")
+
     def _share_out(self, response: JoinGroupResponse) -> list[SyncGroupRequest.SyncGroupRequestAssignment]:
-        """Partition n goes to member n, by member id, round and round."""
+        """Partition n goes to member n, by member id, round and round; one that another member has goes to nobody for now."""
         members = sorted(each.member_id for each in response.members)
+        has = {index: each.member_id for each in response.members for index in _owned(each.metadata)}
         struct = SyncGroupRequest.SyncGroupRequestAssignment
         shares: dict[str, list[int]] = {member_id: [] for member_id in members}
         for index in sorted(self.partitions):
-            shares[members[(index + self.generation) % len(members)]].append(index)
+            taker = members[(index + self.turn) % len(members)]
+            if has.get(index, taker) == taker:
+                shares[taker].append(index)
         return [struct(member_id=member_id, assignment=_assignment(indexes)) for member_id, indexes in shares.items()]
 
-    def _synced(self, response: SyncGroupResponse | None) -> None:
+    @property
+    def turn(self) -> int:
+        """Where it begins to share out: cooperative members must agree on it until all is shared out, eager ones may begin anew each time."""
+        return 0 if self.plan.is_cooperative else self.generation
+
+    def _synced(self, asked_us: int, response: SyncGroupResponse | None) -> None:
         if response is None or response.error_code:
             if response is None:
                 self.history.error("no answer")
@@ -124,8 +144,35 @@ class ClassicMember(Member):
         indexes = _assigned(response.assignment)
         self.trace.line(self.name, f"owns {indexes} in generation {self.generation} of {self.plan.name}")
         self.ledger.synced(self.instance_id or self.member_id, self.generation, indexes, self.scheduler.now_us)
-        self.is_stable = True
-        self.assign(indexes)
+        gone = [index for index in self.tenures if index not in indexes]
+        if not gone:
+            self._count_on(indexes, asked_us)
+            self.is_stable = True
+            self.assign(indexes)
+            return
+        self.history.count("gave-up-and-joined-again")
+        generation = self.generation
+
+        def given_up() -> None:
+            if self.generation == generation and not self.is_dead:
+                self.lose([index for index in self.tenures if index not in indexes])
+                self.ledger.gave_up(self.member_id, sorted(self.tenures))
+                self._count_on(indexes, asked_us)
+                self.assign(indexes)
+            self.join()
+
+        self.commit(given_up)
+
+    def _count_on(self, indexes: list[int], asked_us: int) -> None:
+        """It has these partitions, unless it falls silent, or does not come when the group rebalances."""
+        if self.ledger.has_leases:
+            lease_ms = min(self.plan.session_timeout_ms, self.plan.rebalance_timeout_ms) if self.is_sure else 0
+            self.ledger.leased(self.member_id, indexes, asked_us, lease_ms, self.scheduler.now_us)
+
+    def lose_everything(self) -> None:
+        """See ``Member``."""
+        super().lose_everything()
+        self.ledger.gave_up(self.member_id, [])
 
     def _not_a_member(self, error_code: int) -> None:
         """Lose everything, forget the member id that is none, and end when another process has the instance id."""
@@ -153,10 +200,15 @@ class ClassicMember(Member):
         )
         generation = self.generation
         self.on_heartbeat(request, _HEARTBEAT_VERSION, HeartbeatResponse)
-        self.ask_group(request, _HEARTBEAT_VERSION, HeartbeatResponse, lambda response: self._heard(generation, response))
+        asked_us = self.scheduler.now_us
+        self.ask_group(request, _HEARTBEAT_VERSION, HeartbeatResponse, lambda response: self._heard(generation, asked_us, response))
 
-    def _heard(self, generation: int, response: HeartbeatResponse | None) -> None:
-        if response is None or not response.error_code or generation != self.generation or self.is_dead:
+    def _heard(self, generation: int, asked_us: int, response: HeartbeatResponse | None) -> None:
+        if response is None or generation != self.generation or self.is_dead:
+            return
+        if not response.error_code:
+            if not self._joining:
+                self._count_on(sorted(self.tenures), asked_us)
             return
         self.note("Heartbeat", response.error_code, _ERRORS)
         if response.error_code in NOT_A_MEMBER or response.error_code == ErrorCode.REBALANCE_IN_PROGRESS:
@@ -191,8 +243,15 @@ class ClassicMember(Member):
         self.ask_group(request, _LEAVE_VERSION, LeaveGroupResponse, left)
 
 
-def _subscription() -> bytes:
-    return pack(">h", _PROTOCOL_VERSION) + encode(ConsumerProtocolSubscription(topics=[JOBS], user_data=None), _PROTOCOL_VERSION)
+def _subscription(owned: list[int]) -> bytes:
+    struct = ConsumerProtocolSubscription.TopicPartition
+    message = ConsumerProtocolSubscription([JOBS], owned_partitions=[struct(JOBS, owned)] if owned else [])
+    return pack(">h", _PROTOCOL_VERSION) + encode(message, _PROTOCOL_VERSION)
+
+
+def _owned(metadata: bytes) -> list[int]:
+    message = decode(ConsumerProtocolSubscription, _PROTOCOL_VERSION, metadata[2:])
+    return [index for topic in message.owned_partitions for index in topic.partitions]
 
 
 def _assignment(indexes: list[int]) -> bytes:

@@ -57,7 +57,7 @@ class Commit:
 
 
 class Lease(NamedTuple):
-    """A partition as the member that was told of it last may count on it (KIP-848)."""
+    """A partition as the member that was told of it last may count on it, in a group with members of KIP-848."""
 
     member_id: str
     told_us: int
@@ -68,9 +68,10 @@ class Lease(NamedTuple):
 class GroupLedger:
     """See the module."""
 
-    def __init__(self, name: str, history: History, *, is_modern: bool) -> None:
+    def __init__(self, name: str, history: History, *, has_leases: bool) -> None:
         self.name = name
-        self.is_modern = is_modern
+        self.has_leases = has_leases
+        """Whether members of KIP-848 may be in it: then there is no generation that all members share, and ownership is judged by leases."""
         self._history = history
         self._commits: dict[int, dict[str, Commit]] = {}
         self._acknowledged: dict[int, list[Commit]] = {}
@@ -92,7 +93,7 @@ class GroupLedger:
 
     def joined(self, member_id: str, generation: int, asked_us: int) -> None:
         """C1: a generation that is told to who asked after an assignment of generation g was told is g or higher."""
-        before = self.generation_before(asked_us)
+        before = -1 if self.has_leases else self.generation_before(asked_us)
         if generation < before:
             raise SafetyViolation("C1", f"{self.name}: {member_id} joined generation {generation}, generation {before} had its assignment")
 
@@ -109,18 +110,21 @@ class GroupLedger:
     # --- C1, C2: member epochs
 
     def heartbeat_answered(self, member_id: str, member_epoch: int, owned: list[int], asked_us: int, lease_ms: int, now_us: int) -> None:
-        """A member of a KIP-848 group was told its member epoch, and that it may have ``owned``, which it takes.
-
-        C1: its member epoch does not fall. C2: what is new to it was given up before by who had it, or that one may be fenced by now.
-        ``lease_ms``: how long the coordinator has to wait for it; 0 when it was told by a broker that is the coordinator no more, and does
-        not know it: the next coordinator has not heard of the member.
-        """
+        """A member of KIP-848 was told its member epoch, and that it may have ``owned``, which it takes. C1: its member epoch does not fall."""
         before = self._epochs.get(member_id)
         if before is not None and asked_us > before[0] and member_epoch < before[1]:
             raise SafetyViolation("C1", f"{self.name}: {member_id} is told member epoch {member_epoch}, it had {before[1]}")
         if before is None or member_epoch > before[1]:
             self._history.count("member-epoch")
             self._epochs[member_id] = (now_us, member_epoch)
+        self.leased(member_id, owned, asked_us, lease_ms, now_us)
+
+    def leased(self, member_id: str, owned: list[int], asked_us: int, lease_ms: int, now_us: int) -> None:
+        """A member was told that it may have ``owned``. C2: what is new to it was given up before by who had it, or that one may be fenced by now.
+
+        ``lease_ms``: how long the coordinator has to wait for it; 0 when it was told by a broker that is the coordinator no more, and does
+        not know it: the next coordinator has not heard of the member.
+        """
         until_us = asked_us + int(PATIENCE * lease_ms) * 1000
         if lease_ms and until_us <= now_us:
             return  # old news, of which nothing follows: the member stood still meanwhile
@@ -176,7 +180,7 @@ class GroupLedger:
         what = f"{self.name}: {commit.member_id} committed {commit.index}@{commit.offset} in generation {commit.generation}"
         if self._left_us.get(commit.member_id, NEVER_US) < asked_us:
             raise SafetyViolation("C3", f"{what}, and had left")
-        if self.is_modern:
+        if self.has_leases:
             lease = self._leases.get(commit.index)
             if lease is not None and lease.member_id != commit.member_id and lease.told_us < asked_us:
                 raise SafetyViolation("C3", f"{what}, and {lease.member_id} owned it by then")

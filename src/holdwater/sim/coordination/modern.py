@@ -15,7 +15,9 @@ from holdwater.wire.messages import ConsumerGroupHeartbeatRequest, ConsumerGroup
 _VERSION = 1
 _TIMEOUT_US = 2_000_000
 _LEAVE, _LEAVE_STATIC = -1, -2
-_ERRORS = frozenset({*NOT_A_MEMBER, *LATER, ErrorCode.UNRELEASED_INSTANCE_ID, ErrorCode.REQUEST_TIMED_OUT})
+_FENCED = frozenset({*NOT_A_MEMBER, ErrorCode.GROUP_ID_NOT_FOUND})
+"""The last is for one that was fenced when it was the last of its kind in the group, which is a classic one since."""
+_ERRORS = frozenset({*_FENCED, *LATER, ErrorCode.UNRELEASED_INSTANCE_ID, ErrorCode.REQUEST_TIMED_OUT})
 
 
 class _Asked(NamedTuple):
@@ -119,7 +121,7 @@ class ModernMember(Member):
         if error_code == ErrorCode.FENCED_INSTANCE_ID:
             self.history.count("member-fenced")
             self.die()
-        elif error_code in NOT_A_MEMBER:
+        elif error_code in _FENCED:
             self.history.count("member-fenced")
             self.join()
         else:

@@ -15,6 +15,10 @@ OFFSETS_TOPIC = "__consumer_offsets"
 TRANSACTIONS_TOPIC = "__transaction_state"
 INTERNAL = (OFFSETS_TOPIC, TRANSACTIONS_TOPIC)
 
+CLASSIC, MODERN = "classic", "modern"
+"""The protocols that members of groups speak; the modern one is that of KIP-848."""
+_PROTOCOLS = ((CLASSIC,), (MODERN,), (CLASSIC, MODERN))
+
 _REPLICATION_MAX = 3
 
 
@@ -23,10 +27,12 @@ class GroupPlan:
     """One group that reads all of ``jobs``."""
 
     name: str = "workers"
-    is_modern: bool = False
-    """Whether its members speak the protocol of KIP-848."""
+    protocols: tuple[str, ...] = (CLASSIC,)
+    """What its members speak; with both, each member is of one of them, and the group moves between the protocols with those that come and go."""
     members: int = 2
     is_static: bool = False
+    is_cooperative: bool = False
+    """Whether those that speak the classic protocol keep what they have while they join (KIP-429)."""
     is_transactional: bool = False
     """Whether each member writes one effect for each job, and commits its offsets, in transactions (read-process-write)."""
     bumps: bool = True
@@ -98,20 +104,24 @@ def draw_coordination(rng: Rng, brokers: int) -> CoordinationPlan | None:
 
 def _groups(rng: Rng) -> tuple[GroupPlan, ...]:
     count = 2 if rng.chance(0.15) else 1
-    return tuple(
-        GroupPlan(
-            name=f"workers-{number}",
-            is_modern=rng.chance(0.5),
-            members=rng.uniform_ms(2, 3),
-            is_static=rng.chance(0.25),
-            is_transactional=rng.chance(0.4),
-            bumps=rng.chance(0.6),
-            session_timeout_ms=rng.uniform_ms(3_000, 6_000),
-            rebalance_timeout_ms=rng.uniform_ms(4_000, 8_000),
-            commit_interval_us=rng.uniform_ms(800, 2_500) * 1000,
-            abuse_interval_us=rng.uniform_ms(3_000, 9_000) * 1000 if rng.chance(0.85) else 0,
-        )
-        for number in range(1, count + 1)
+    return tuple(_group(rng, number) for number in range(1, count + 1))
+
+
+def _group(rng: Rng, number: int) -> GroupPlan:
+    protocols = _PROTOCOLS[rng.below(len(_PROTOCOLS))]
+    return GroupPlan(
+        name=f"workers-{number}",
+        protocols=protocols,
+        members=rng.uniform_ms(2, 3),
+        # A classic member takes the place of a modern one of its instance id before that one has noticed, in Kafka too.
+        is_static=rng.chance(0.25) and len(protocols) == 1,
+        is_cooperative=rng.chance(0.4),
+        is_transactional=rng.chance(0.4),
+        bumps=rng.chance(0.6),
+        session_timeout_ms=rng.uniform_ms(3_000, 6_000),
+        rebalance_timeout_ms=rng.uniform_ms(4_000, 8_000),
+        commit_interval_us=rng.uniform_ms(800, 2_500) * 1000,
+        abuse_interval_us=rng.uniform_ms(3_000, 9_000) * 1000 if rng.chance(0.85) else 0,
     )
 
 

@@ -9,7 +9,7 @@ from holdwater.sim.coordination.copier import Copier
 from holdwater.sim.coordination.groups import GroupLedger
 from holdwater.sim.coordination.member import Member
 from holdwater.sim.coordination.modern import ModernMember
-from holdwater.sim.coordination.plan import GroupPlan
+from holdwater.sim.coordination.plan import MODERN, GroupPlan
 from holdwater.sim.coordination.producer import TransactionalProducer
 from holdwater.sim.coordination.transactions import TransactionLedger
 from holdwater.sim.workloads.history import History
@@ -22,7 +22,7 @@ class Team:
 
     def __init__(self, cluster: SimCluster, plan: GroupPlan, rng: Rng, history: History, transactions: TransactionLedger) -> None:
         self.plan = plan
-        self.ledger = GroupLedger(plan.name, history, is_modern=plan.is_modern)
+        self.ledger = GroupLedger(plan.name, history, has_leases=MODERN in plan.protocols)
         self.members: list[Member] = []
         """Those that live, by their places."""
         self.everybody: list[Member] = []
@@ -56,7 +56,8 @@ class Team:
         self._count += 1
         name = f"{plan.name}-m{self._count}"
         instance_id = f"{plan.name}-i{place}" if plan.is_static else None
-        if plan.is_modern:
+        protocol = plan.protocols[rng.below(len(plan.protocols))]
+        if protocol == MODERN:
             member: Member = ModernMember(self._cluster, name, plan, instance_id, rng, self._history, self.ledger)
         else:
             member = ClassicMember(self._cluster, name, plan, instance_id, rng, self._history, self.ledger)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from holdwater.sim.cluster import CONTROLLER_PORT
+from holdwater.sim.cluster import CONTROLLER_PORT, PORT
 from holdwater.sim.network import ANY_PORT, Hindrance
 from holdwater.sim.node import SimNode
 
@@ -101,6 +101,19 @@ def controller_netsplit(faults: "Faults", fault: "Fault", node: SimNode, acted: 
     return True
 
 
+def replication_netsplit(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
+    """Brokers don't reach each other, or one of them none of the others, on the listener where they fetch. Leaders change all the same, since
+    each broker reaches the controllers: so one may follow another, and a third, with records of their own that nobody else has.
+    """
+    acted()
+    owner = faults.new_owner()
+    nodes = list(faults.cluster.nodes.values())
+    for one in [node] if fault.amount % 3 == 0 else nodes:
+        _cut(faults, [other.machine for other in nodes if other is not one], one.machine, 0, owner, port=PORT)
+    _heal_later(faults, owner, fault.duration_ms)
+    return True
+
+
 def _cut(faults: "Faults", machines: list[str], other: str, direction: int, owner: int, *, port: int = ANY_PORT) -> None:
     """Cut machines off from another one: both ways, or only towards it, or only away from it."""
     network = faults.cluster.network
@@ -180,6 +193,7 @@ STRIKES: "dict[str, Strike]" = {
     "flapping netsplit": flapping_netsplit,
     "client netsplit": client_netsplit,
     "controller netsplit": controller_netsplit,
+    "replication netsplit": replication_netsplit,
     "slow network": slow_network,
     "slow node": slow_node,
     "slow link": slow_link,

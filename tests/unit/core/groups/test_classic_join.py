@@ -53,6 +53,15 @@ def test_version_0_has_one_timeout_for_both() -> None:
     assert group_of(bench).rebalance_timeout_ms == 7_000
 
 
+def test_members_come_after_the_only_one_has_left_during_the_initial_delay() -> None:
+    bench = Bench()
+    bench.leave(bench.member())
+    late = bench.member()
+    assert not late.joins, "it waits for the generation; it is not refused"
+    bench.host.advance(2 * DELAY_MS)
+    assert late.joined.error_code == 0
+
+
 def test_initial_delay_is_prolonged_while_members_come_up_to_the_rebalance_timeout() -> None:
     bench = Bench()
     members = [bench.member(rebalance_ms=8_000, session_ms=30_000)]

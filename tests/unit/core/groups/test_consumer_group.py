@@ -230,6 +230,50 @@ class TestLeaving:
         assert bench.names(bench.join("b", "orders").assignment) == {"orders": [0, 1]}
 
 
+class TestLateAssignment:
+    """Members that come within the assignment interval have one target together, when it is over."""
+
+    def test_it_comes_by_itself(self) -> None:
+        bench = Bench(topics={"orders": 6})
+        for name in ("a", "b", "c"):
+            bench.join(name, "orders")
+        state = bench.group.state
+        assert (bench.group.state_name, state.assignment_epoch) == ("Assigning", 2)
+        bench.wait(999)
+        assert state.assignment_epoch == 2
+        bench.wait(1)
+        assert (bench.group.state_name, state.assignment_epoch) == ("Reconciling", state.group_epoch)
+        assert [sum(map(len, state.targets[name].values())) for name in ("a", "b", "c")] == [2, 2, 2]
+
+    def test_one_round_of_heartbeats_is_enough_when_the_owner_comes_first(self) -> None:
+        bench = Bench(topics={"orders": 6})
+        consumers = [Consumer(bench, name, ["orders"]) for name in ("a", "b", "c")]
+        for consumer in consumers:
+            consumer.settle()
+        bench.wait(5_000)
+        for consumer in consumers:
+            consumer.settle()
+        assert bench.group.state_name == "Stable"
+        assert [len(consumer.uses) for consumer in consumers] == [2, 2, 2]
+
+    def test_not_when_everybody_has_left(self) -> None:
+        bench = Bench(topics={"orders": 6})
+        bench.join("a", "orders")
+        bench.join("b", "orders")
+        for name in ("a", "b"):
+            bench.answered(member_id=name, member_epoch=-1)
+        count = len(bench.host.log)
+        bench.wait(2_000)
+        assert len(bench.host.log) == count
+
+    def test_not_after_another_has_become_the_coordinator(self) -> None:
+        bench = Bench(topics={"orders": 6})
+        bench.join("a", "orders")
+        bench.join("b", "orders")
+        bench.group.unloaded(ErrorCode.NOT_COORDINATOR)
+        assert bench.host.pending_timers() == 0
+
+
 def test_a_full_group_takes_nobody_else() -> None:
     bench = Bench(topics={"orders": 2}, group_consumer_max_size="2", group_consumer_assignment_interval_ms="0")
     bench.join("a", "orders", instance_id="one")

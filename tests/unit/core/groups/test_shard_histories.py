@@ -11,6 +11,7 @@ from tests.support.coordinator import Entry
 from holdwater.core.coordinator import Caller
 from holdwater.core.groups.classic_group import ClassicGroup
 from holdwater.core.groups.classic_state import ClassicState
+from holdwater.core.groups.consumer_group import ConsumerGroup
 from holdwater.core.groups.offsets import CommittedOffset
 from holdwater.core.groups.shard import GroupShard
 from holdwater.kernel.errors import ErrorCode
@@ -146,7 +147,8 @@ class World:
         deadlines = 1
         for group in self.bench.shard.groups.values():
             if not isinstance(group, ClassicGroup):
-                deadlines += 4
+                assert isinstance(group, ConsumerGroup)
+                deadlines += 1 + 3 * len(group.state.members)
                 continue
             _check_group(group)
             deadlines += len(group.members) + len(group.pending_joins) + (group.state in _TIMED)

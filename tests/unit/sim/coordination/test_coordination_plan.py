@@ -3,7 +3,7 @@
 from holdwater.kernel.configs.broker import BrokerConfig
 from holdwater.kernel.rng import Rng
 from holdwater.sim.cluster import Settings, SimCluster
-from holdwater.sim.coordination.plan import CoordinationPlan, draw_coordination
+from holdwater.sim.coordination.plan import CLASSIC, MODERN, CoordinationPlan, draw_coordination
 
 DRAWN = [draw_coordination(Rng(seed), 3) for seed in range(300)]
 PLANS: list[CoordinationPlan] = [plan for plan in DRAWN if plan is not None]
@@ -17,7 +17,8 @@ def test_everything_is_drawn_somewhere() -> None:
     groups = [group for plan in PLANS for group in plan.groups]
     writers = [writer for plan in PLANS for writer in plan.writers]
     for several in (
-        [group.is_modern for group in groups],
+        *([group.protocols == protocols for group in groups] for protocols in ((CLASSIC,), (MODERN,), (CLASSIC, MODERN))),
+        [group.is_cooperative for group in groups],
         [group.is_static for group in groups],
         [group.is_transactional for group in groups],
         [group.bumps for group in groups if group.is_transactional],

@@ -11,8 +11,8 @@ from holdwater.sim.workloads.history import History
 LEASE_MS = 5_000
 
 
-def ledger(*, is_modern: bool = False) -> GroupLedger:
-    made = GroupLedger("g", History(), is_modern=is_modern)
+def ledger(*, has_leases: bool = False) -> GroupLedger:
+    made = GroupLedger("g", History(), has_leases=has_leases)
     made.handed(0, 0, 100)
     return made
 
@@ -50,7 +50,7 @@ class TestGenerations:
 
 class TestMemberEpochs:
     def test_a_member_epoch_does_not_fall_unless_the_member_begins_anew(self) -> None:
-        made = ledger(is_modern=True)
+        made = ledger(has_leases=True)
         made.heartbeat_answered("a", 4, [], 0, LEASE_MS, 100)
         assert found(lambda: made.heartbeat_answered("a", 3, [], 50, LEASE_MS, 150)) == ""  # asked before it was told
         assert found(lambda: made.heartbeat_answered("a", 3, [], 200, LEASE_MS, 250)) == "C1"
@@ -66,18 +66,18 @@ class TestMemberEpochs:
         ],
     )
     def test_a_partition_moves_when_it_is_given_up_or_its_owner_may_be_fenced(self, kept: list[int], told_us: int, code: str) -> None:
-        made = ledger(is_modern=True)
+        made = ledger(has_leases=True)
         made.heartbeat_answered("a", 1, [0], 0, LEASE_MS, 100)
         made.gave_up("a", kept)
         assert found(lambda: made.heartbeat_answered("b", 2, [0], told_us - 100, LEASE_MS, told_us)) == code
 
     def test_what_a_coordinator_of_old_says_protects_nobody(self) -> None:
-        made = ledger(is_modern=True)
+        made = ledger(has_leases=True)
         made.heartbeat_answered("a", 1, [0], 0, 0, 100)
         assert found(lambda: made.heartbeat_answered("b", 2, [0], 200, LEASE_MS, 300)) == ""
 
     def test_old_news_protect_nobody_and_prove_nothing(self) -> None:
-        made = ledger(is_modern=True)
+        made = ledger(has_leases=True)
         made.heartbeat_answered("b", 2, [0], 6_000_000, LEASE_MS, 6_100_000)
         assert found(lambda: made.heartbeat_answered("a", 1, [0], 0, LEASE_MS, 6_200_000)) == ""
 
@@ -91,15 +91,15 @@ class TestTheRightToCommit:
         assert found(lambda: accepted(made, 10, 110, 200, generation=2)) == ""
 
     def test_a_commit_of_a_partition_that_is_another_members_by_now(self) -> None:
-        made = ledger(is_modern=True)
+        made = ledger(has_leases=True)
         made.heartbeat_answered("b", 2, [0], 50, LEASE_MS, 100)
         assert found(lambda: accepted(made, 10, 90, 200)) == ""
         assert found(lambda: accepted(made, 10, 110, 200)) == "C3"
         assert found(lambda: accepted(made, 10, 110, 200, member_id="b")) == ""
 
-    @pytest.mark.parametrize("is_modern", [False, True])
-    def test_a_commit_of_who_has_left(self, is_modern: bool) -> None:
-        made = ledger(is_modern=is_modern)
+    @pytest.mark.parametrize("has_leases", [False, True])
+    def test_a_commit_of_who_has_left(self, has_leases: bool) -> None:
+        made = ledger(has_leases=has_leases)
         made.left("a", 100)
         assert found(lambda: accepted(made, 10, 90, 200)) == ""
         assert found(lambda: accepted(made, 10, 110, 200)) == "C3"

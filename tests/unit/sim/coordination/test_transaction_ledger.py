@@ -195,7 +195,7 @@ def test_a_transaction_has_one_outcome(asked: bool, outcome: str | None, committ
 
 @pytest.mark.parametrize(("is_committed", "code"), [(True, ""), (False, "P7")])
 def test_offsets_that_were_seen_are_of_a_committed_transaction(is_committed: bool, code: str) -> None:
-    ledger, group = TransactionLedger(History()), GroupLedger("g", History(), is_modern=False)
+    ledger, group = TransactionLedger(History()), GroupLedger("g", History(), has_leases=False)
     one = ledger.begin("a#1", "a", 1, 0, 0)
     one.group = group
     ledger.writes(one, 0, [b"a1"])
