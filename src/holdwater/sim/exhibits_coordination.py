@@ -107,7 +107,7 @@ _MIGRATION = (
         "owners-forgotten-on-upgrade",
         "when a classic group becomes a consumer group, what its members have counts as free",
         ("C2", "C3", "crash"),
-        (Change("core.groups.upgrade", "_as_consumer", "        assigned=has,\n", ""),),
+        (Change("core.groups.upgrade", "_as_consumer", "        assigned=owned,\n", ""),),
     ),
     PlantedBug(
         "downgraded-group-is-not-told",
@@ -117,7 +117,7 @@ _MIGRATION = (
             Change(
                 "core.groups.registry",
                 "Registry._begin",
-                "elif group.is_unled:",
+                "elif group.must_call_members:",
                 "elif False:",
             ),
         ),

@@ -117,7 +117,7 @@ class Faults:
         node = self._find(fault.victim)
         if node is not None and attempt > _TRIES_MAX // 2:
             node = self.other(fault, node)  # the first choice may be down or paused for long
-        may_strike = fault.kind in HARMLESS or not self._recovers()
+        may_strike = fault.kind in HARMLESS or not self.recovers()
         struck = may_strike and node is not None and self._struck(fault, node)
         if not struck and attempt < _TRIES_MAX:
             self.later(_TRY_AGAIN_MS, lambda: self._strike(fault, attempt + 1))
@@ -147,6 +147,10 @@ class Faults:
         return self.cluster.nodes.get(found) if found is not None else None
 
     # --- what the kinds use
+
+    def leader(self) -> SimNode | None:
+        """Who leads the partition that faults aim at."""
+        return self._find(LEADER)
 
     def rng_of(self, fault: Fault) -> Rng:
         """Randomness of a fault's own: the same whatever other faults there are."""
@@ -214,7 +218,7 @@ class Faults:
         self._dark = node.node_id
         self.cluster.excuse(node.node_id)
 
-    def _recovers(self) -> bool:
+    def recovers(self) -> bool:
         """Whether a node has lost what it had acknowledged, and the cluster is not whole since."""
         if self._dark is not None and self._is_full():
             self.cluster.watch.pardon(self._dark)

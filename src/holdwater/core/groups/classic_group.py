@@ -38,7 +38,7 @@ class ClassicGroup:
         self.protocol_type: str | None = None
         self.protocol_name: str | None = None
         self.leader: str | None = None
-        self.is_unled = False
+        self.must_call_members = False
         """Whether it is stored without a leader: nobody has shared out its partitions, so its members have to be called."""
         self.members: dict[str, ClassicMember] = {}
         self.static_members: dict[str, str] = {}
@@ -296,6 +296,6 @@ class ClassicGroup:
         group.protocol_type = value.protocol_type or None
         group.protocol_name = value.protocol
         group.leader = value.leader if value.leader in group.members else group.leader
-        group.is_unled = bool(value.members) and value.leader is None
+        group.must_call_members = bool(value.members) and value.leader is None
         group.topics = group._subscriptions()
         return group

@@ -6,12 +6,9 @@ from holdwater.core.groups.classic_member import ClassicMember, JoinReply, Proto
 from holdwater.core.groups.classic_rebalance import NEW_MEMBER_JOIN_TIMEOUT_MS, Rebalance, Records, joins_because
 from holdwater.core.groups.classic_restart import Restarts
 from holdwater.core.groups.classic_state import ClassicState
-from holdwater.core.groups.ids import new_member_id
+from holdwater.core.groups.ids import ID_FIRST_FROM, new_member_id
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import JoinGroupRequest, JoinGroupResponse
-
-_ID_FIRST_FROM = 4
-"""From this version on a dynamic member is first given an id and then joins with it (KIP-394)."""
 
 
 class Joins:
@@ -59,7 +56,7 @@ class Joins:
         member_id = new_member_id(caller.client_id if instance_id is None else instance_id, self._host.rng.uuid())
         if instance_id is not None and instance_id in group.static_members:
             return self._restarts.restart(group, request, member_id, caller.version, reply)
-        if instance_id is None and caller.version >= _ID_FIRST_FROM:
+        if instance_id is None and caller.version >= ID_FIRST_FROM:
             group.pending_joins[member_id] = None
             self._rebalance.watch(group, member_id, request.session_timeout_ms)
             return self._refuse(reply, member_id, ErrorCode.MEMBER_ID_REQUIRED)

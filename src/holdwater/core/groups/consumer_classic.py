@@ -21,7 +21,7 @@ from holdwater.core.groups.consumer_settings import SettingsOfGroup
 from holdwater.core.groups.consumer_state import ConsumerState
 from holdwater.core.groups.consumer_steps import MemberSteps, SeenTopics
 from holdwater.core.groups.consumer_timers import MemberTimers
-from holdwater.core.groups.downgrade import Downgrades
+from holdwater.core.groups.downgrade import Downgrades, Replaced
 from holdwater.core.groups.ids import uuid_text
 from holdwater.core.groups.subscriptions import CONSUMER_PROTOCOL_TYPE
 from holdwater.kernel.errors import ErrorCode
@@ -57,7 +57,7 @@ class ClassicMembers(NamedTuple):
             return answer(reply, join)
         downgrade = self.downgrades.by_replacement(join)
         if downgrade is not None:
-            return Decision(downgrade.records, lambda: reply(downgrade.response), _failed_join(reply))
+            return self._replace_last(downgrade, reply)
         plan = plan_join(self.steps(), join, self.seen.may_have_changed)
         if isinstance(plan, JoinGroupResponse):
             return answer(reply, plan)
@@ -73,6 +73,13 @@ class ClassicMembers(NamedTuple):
             _failed_join(reply)(error_code)
 
         return Decision(tuple(plan.records), joined, failed)
+
+    def _replace_last(self, downgrade: Replaced, reply: JoinReply) -> Decision:
+        def failed(error_code: int) -> None:
+            self.downgrades.failed(error_code)
+            _failed_join(reply)(error_code)
+
+        return Decision(downgrade.records, lambda: reply(downgrade.response), failed)
 
     # Sync
 
@@ -97,13 +104,13 @@ class ClassicMembers(NamedTuple):
 
     def _sync_error(self, member: ConsumerMember, request: SyncGroupRequest) -> ErrorCode:
         """A member that has partitions to give up has joined, and finishes that first."""
+        if self.state.group_epoch > member.member_epoch and member.state is not MemberState.UNREVOKED_PARTITIONS:
+            self.timers.must_join(member)
+            return ErrorCode.REBALANCE_IN_PROGRESS
         known = (CONSUMER_PROTOCOL_TYPE, member.classic_protocols[0][0])
         asked = (request.protocol_type, request.protocol_name)
         if any(one is not None and one != other for one, other in zip(asked, known, strict=True)):
             return ErrorCode.INCONSISTENT_GROUP_PROTOCOL
-        if self.state.group_epoch > member.member_epoch and member.state is not MemberState.UNREVOKED_PARTITIONS:
-            self.timers.must_join(member)
-            return ErrorCode.REBALANCE_IN_PROGRESS
         return ErrorCode.NONE
 
     # Heartbeat

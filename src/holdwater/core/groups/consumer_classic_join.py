@@ -14,13 +14,12 @@ from holdwater.core.groups.consumer_reconcile import Owned
 from holdwater.core.groups.consumer_state import ConsumerState
 from holdwater.core.groups.consumer_steps import MemberSteps
 from holdwater.core.groups.consumer_target import Change
+from holdwater.core.groups.ids import ID_FIRST_FROM
 from holdwater.core.groups.subscriptions import CONSUMER_PROTOCOL_TYPE, assignment_bytes, subscription_of
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.codec import ProtocolError
 from holdwater.wire.messages import ConsumerGroupMemberMetadataValue, ConsumerProtocolSubscription, JoinGroupRequest, JoinGroupResponse
 
-ID_FIRST_FROM = 4
-"""From this version of JoinGroup on a dynamic member is first given an id and then joins with it (KIP-394)."""
 ClassicMetadata = ConsumerGroupMemberMetadataValue.ClassicMemberMetadata
 
 
@@ -66,16 +65,14 @@ def plan_join(steps: MemberSteps, join: ClassicJoin, topics_may_have_changed: bo
     taken = steps.take_in(join.before, join.member, join.owned, topics_may_have_changed=topics_may_have_changed)
     if isinstance(taken, Refusal):
         return JoinGroupResponse(error_code=int(taken.error_code))
-    return JoinPlan(taken.records, taken.member, join_response(taken.member, taken.member.member_epoch))
+    member = taken.member
+    return JoinPlan(taken.records, member, join_response(member.member_id, member.member_epoch, member.classic_protocols[0][0]))
 
 
-def join_response(member: ConsumerMember, generation: int) -> JoinGroupResponse:
-    """The member is in this generation, and is to sync with the first of its protocols."""
+def join_response(member_id: str, generation: int, protocol_name: str) -> JoinGroupResponse:
+    """The member is in this generation, and does not lead it."""
     return JoinGroupResponse(
-        generation_id=generation,
-        protocol_type=CONSUMER_PROTOCOL_TYPE,
-        protocol_name=member.classic_protocols[0][0],
-        member_id=member.member_id,
+        generation_id=generation, protocol_type=CONSUMER_PROTOCOL_TYPE, protocol_name=protocol_name, member_id=member_id
     )
 
 

@@ -79,8 +79,8 @@ class ConsumerGroup:
         self._classic = ClassicMembers(
             self.state, host, self._settings, self._timers, self._seen, self._downgrades, lambda: self._steps(assigns_at_once=True)
         )
-        self._foretold = 0
-        """How many records to come the state has taken in already: those with which a classic group becomes this one."""
+        self._foretold: list[CoordinatorRecord] = []
+        """Records to come, the last one first, that the state has taken in already: those with which a classic group becomes this one."""
         self._is_active = False
 
     # What the shard tells
@@ -88,7 +88,7 @@ class ConsumerGroup:
     def replay(self, key: Message, value: Message | None) -> None:
         """Take in one record of this group."""
         if self._foretold:
-            self._foretold -= 1
+            invariant(self._foretold.pop().key == key, f"consumer group {self.group_id} must begin with what was foretold")
         else:
             if self._is_active:
                 self._check_live(key, value)
@@ -120,11 +120,10 @@ class ConsumerGroup:
 
     def begin_with(self, beginning: Beginning) -> tuple[CoordinatorRecord, ...]:
         """Take in the members of a classic group, before their records are appended. Once, and first of all."""
-        metadata_hash = self._hash.of(sorted(dict.fromkeys(name for member in beginning.members for name in member.subscribed_topic_names)))
-        records = first_records(self.group_id, beginning.group_epoch, metadata_hash, beginning.members)
+        records = first_records(self.group_id, beginning.group_epoch, beginning.members)
         for record in records:
             self.state.replay(record.key, record.value)
-        self._foretold = len(records)
+        self._foretold = list(reversed(records))
         return records
 
     # What others ask
@@ -275,6 +274,7 @@ class ConsumerGroup:
         records = self._removal(list(gone.values()))
 
         def failed(error_code: int) -> None:
+            self._downgrades.failed(error_code)
             reply(LeaveGroupResponse(error_code=for_clients(error_code)))
 
         return Decision(records, partial(reply, response), failed)
@@ -287,20 +287,22 @@ class ConsumerGroup:
             return unknown_instance(request.instance_id)
         return member if member.member_id == request.member_id else fenced_instance(request.member_id, member)
 
-    def _fence(self, member_id: str, why: str) -> Decision:
+    def _fence(self, member_id: str, why: str, again: Callable[[], None]) -> Decision:
         member = self.state.members.get(member_id)
         if member is None or not self._is_active:
             return NOTHING
         self._host.note(f"group {self.group_id}: member {member_id} is fenced: {why}")
-        return Decision(self._removal([member]), failed=partial(self._not_fenced, member_id))
+
+        def failed(error_code: int) -> None:
+            self._downgrades.failed(error_code)
+            again()
+
+        return Decision(self._removal([member]), failed=failed)
 
     def _removal(self, members: list[ConsumerMember]) -> tuple[CoordinatorRecord, ...]:
         """The members go. When all that are left speak the classic protocol, the group is a classic one from then on."""
         downgrade = self._downgrades.without([member.member_id for member in members])
         return downgrade or tuple(removal_records(self.group_id, self.state, members, self._hash))
-
-    def _not_fenced(self, member_id: str, error_code: int) -> None:
-        self._timers.try_again(member_id)
 
     def _decision(self, reply: Reply, response: ConsumerGroupHeartbeatResponse, records: Sequence[CoordinatorRecord]) -> Decision:
         return Decision(tuple(records), partial(reply, response), partial(self._failed, reply))
@@ -308,6 +310,7 @@ class ConsumerGroup:
     def _failed(self, reply: Reply, error_code: int) -> None:
         """Whatever was seen of the topics may not be in the log."""
         self._seen.may_have_changed = True
+        self._downgrades.failed(error_code)
         if error_code == ErrorCode.MESSAGE_TOO_LARGE:
             error_code = int(ErrorCode.UNKNOWN_SERVER_ERROR)
         reply(ConsumerGroupHeartbeatResponse(error_code=error_code))

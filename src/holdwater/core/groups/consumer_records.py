@@ -85,11 +85,11 @@ def target_epoch_tombstone(group_id: str) -> CoordinatorRecord:
     return CoordinatorRecord(ConsumerGroupTargetAssignmentMetadataKey(group_id), None)
 
 
-def first_records(group_id: str, group_epoch: int, metadata_hash: int, members: Sequence[ConsumerMember]) -> tuple[CoordinatorRecord, ...]:
-    """A group that begins with members, each of which has its whole target."""
+def first_records(group_id: str, group_epoch: int, members: Sequence[ConsumerMember]) -> tuple[CoordinatorRecord, ...]:
+    """A group that begins with members. They have what is their target for now: without a hash of the topics the group epoch rises at once."""
     return (
         *(member_record(group_id, member) for member in members),
-        group_epoch_record(group_id, group_epoch, metadata_hash),
+        group_epoch_record(group_id, group_epoch, 0),
         *(target_record(group_id, member.member_id, {topic: tuple(has) for topic, has in member.assigned.items()}) for member in members),
         target_epoch_record(group_id, group_epoch, 0),
         *(current_assignment_record(group_id, member) for member in members),

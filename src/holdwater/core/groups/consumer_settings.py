@@ -54,6 +54,11 @@ class ConsumerSettings(NamedTuple):
     """What members may ask for, the default first."""
 
 
+def may_move(config: BrokerConfig, way: str) -> bool:
+    """Whether groups with members may move to the consumer protocol (``upgrade``), or back (``downgrade``)."""
+    return config.string("group.consumer.migration.policy").lower() in (way, "bidirectional")
+
+
 class SettingsOfGroup:
     """Reads the settings again only when the broker's configuration or the group's has changed."""
 

@@ -3,6 +3,9 @@
 PREFIX_MAX_BYTES = 32_767 - 37
 """A string of the older versions of the protocol and of GroupMetadataValue has 32,767 bytes at most."""
 
+ID_FIRST_FROM = 4
+"""From this version of JoinGroup on a dynamic member is first given an id and then joins with it (KIP-394)."""
+
 
 def uuid_text(value: bytes) -> str:
     """A UUID in its usual form, 8-4-4-4-12 hexadecimal digits."""

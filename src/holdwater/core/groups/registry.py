@@ -64,7 +64,7 @@ class Registry:
         most = self._host.config.int("group.max.size")
         if len(group.members) > most:
             self._call(group, f"{len(group.members)} members are more than group.max.size")
-        elif group.is_unled:
+        elif group.must_call_members:
             self._call(group, "it was a consumer group")
 
     def _call(self, group: ClassicGroup, why: str) -> None:

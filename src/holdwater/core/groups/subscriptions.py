@@ -43,10 +43,10 @@ def assignment_of(assignment: bytes) -> ConsumerProtocolAssignment:
 
 
 def assignment_bytes(partitions: Iterable[tuple[str, Iterable[int]]], metadata: bytes) -> bytes:
-    """An assignment, by topic name, in the version in which the member has written its metadata."""
-    version = min(_version_of(metadata), _HIGHEST_VERSION)
+    """An assignment, by topic name, in the version in which the member has written its metadata, 0 if that has none."""
+    version = min(_VERSION.unpack_from(metadata)[0], _HIGHEST_VERSION) if len(metadata) >= _VERSION.size else 0
     listed = [ConsumerProtocolAssignment.TopicPartition(name, sorted(numbers)) for name, numbers in sorted(partitions, key=_name)]
-    return _VERSION.pack(version) + encode(ConsumerProtocolAssignment(listed), version)
+    return _VERSION.pack(max(version, 0)) + encode(ConsumerProtocolAssignment(listed), max(version, 0))
 
 
 def _read(message_class: type[M], data: bytes, most: int) -> M:

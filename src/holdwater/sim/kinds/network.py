@@ -103,15 +103,21 @@ def controller_netsplit(faults: "Faults", fault: "Fault", node: SimNode, acted: 
 
 def replication_netsplit(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
     """Brokers don't reach each other, or one of them none of the others, on the listener where they fetch. Leaders change all the same, since
-    each broker reaches the controllers: so one may follow another, and a third, with records of their own that nobody else has.
+    each broker reaches the controllers.
     """
     acted()
-    owner = faults.new_owner()
-    nodes = list(faults.cluster.nodes.values())
-    for one in [node] if fault.amount % 3 == 0 else nodes:
-        _cut(faults, [other.machine for other in nodes if other is not one], one.machine, 0, owner, port=PORT)
+    owner = cut_replication(faults, [node] if fault.amount % 3 == 0 else list(faults.cluster.nodes.values()))
     _heal_later(faults, owner, fault.duration_ms)
     return True
+
+
+def cut_replication(faults: "Faults", nodes: list[SimNode]) -> int:
+    """Cut these nodes off from all others on the brokers' listener; returns by what the network heals it."""
+    owner = faults.new_owner()
+    for node in nodes:
+        others = [other.machine for other in faults.cluster.nodes.values() if other is not node]
+        _cut(faults, others, node.machine, 0, owner, port=PORT)
+    return owner
 
 
 def _cut(faults: "Faults", machines: list[str], other: str, direction: int, owner: int, *, port: int = ANY_PORT) -> None:

