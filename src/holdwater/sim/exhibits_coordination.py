@@ -110,19 +110,6 @@ _MIGRATION = (
         (Change("core.groups.upgrade", "_as_consumer", "        assigned=owned,\n", ""),),
     ),
     PlantedBug(
-        "downgraded-group-is-not-told",
-        "when a consumer group becomes a classic group, its members are not called, so what the last one had is nobody's",
-        ("liveness",),
-        (
-            Change(
-                "core.groups.registry",
-                "Registry._begin",
-                "elif group.must_call_members:",
-                "elif False:",
-            ),
-        ),
-    ),
-    PlantedBug(
         "classic-generation-not-checked-in-a-consumer-group",
         "a member that speaks the classic protocol commits in a consumer group whatever its generation is",
         ("C3",),

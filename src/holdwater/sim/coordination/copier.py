@@ -55,6 +55,8 @@ class Copier:
         self._begins_soon = False
         member, producer = self.member, self.producer
         if not producer.is_ready or member.stopped:
+            if not producer.partitions and not producer.stopped:
+                self._begin_soon()  # it has yet to learn where the effects go; of everything else ``on_ready`` tells
             return
         taken: dict[int, list[int]] = {}
         tenures: dict[int, Tenure] = {}
