@@ -226,6 +226,19 @@ _TRUNCATION = (
         (Change(_MANAGER, "ReplicaManager.follower_fetched", "if last_fetched_epoch >= 0:", "if False:"),),
     ),
     PlantedBug(
+        "cut-where-the-leader-ends",
+        "a follower that does not know the leader's epoch cuts where the leader ends it, not where its own history of it ends (before KIP-279)",
+        ("R1", "R2", "R4", "liveness", "crash"),
+        (
+            Change(
+                "core.replica.follower",
+                "FollowerReplica.truncate_after_divergence",
+                "target = own.end_offset\n",
+                "target = max(end_offset, own.end_offset)\n",
+            ),
+        ),
+    ),
+    PlantedBug(
         "leader-epoch-not-checked",
         "fetches and acknowledgements of another leader epoch are taken (before KIP-320)",
         ("R6", "R4", "R8", "R2", "R1", "liveness", "crash"),

@@ -152,6 +152,11 @@ class Faults:
         """Who leads the partition that faults aim at."""
         return self._find(LEADER)
 
+    def is_in_sync(self, node: SimNode) -> bool:
+        """Whether a node is in the ISR of that partition."""
+        topic = self.cluster.watch.newest.topic(self._topic)
+        return topic is not None and 0 in topic.partitions and node.node_id in topic.partitions[0].isr
+
     def rng_of(self, fault: Fault) -> Rng:
         """Randomness of a fault's own: the same whatever other faults there are."""
         numbers = (fault.at_ms, fault.victim + 2, fault.duration_ms, fault.amount, fault.other)

@@ -383,8 +383,11 @@ class _Loading:
         if epoch < 0:
             return
         known = self.stored_epochs.epoch_at(base)
-        if 0 <= known != epoch and base < self.checkpoints.recovery_point:
-            raise _BadBatch(f"a batch has leader epoch {epoch}, the leader-epoch file says {known}")
+        if base < self.checkpoints.recovery_point:
+            first = next(iter(self.stored_epochs.entries()), None)
+            if 0 <= known != epoch or (known < 0 and first is not None and epoch > first[0]):
+                says = f"says {known}" if first is None or known >= 0 else f"has {first[0]} for what follows it"
+                raise _BadBatch(f"a batch has leader epoch {epoch}, the leader-epoch file {says}")
         if epoch < self.last_epoch:
             raise _BadBatch(f"a batch has leader epoch {epoch} after records of leader epoch {self.last_epoch}")
 

@@ -316,6 +316,21 @@ def test_a_flipped_leader_epoch_is_noticed_below_the_recovery_point(mask: int, i
     assert again.damage.offset == index
 
 
+def test_a_leader_epoch_too_high_is_noticed_below_a_log_start_that_was_raised_and_is_forgotten() -> None:
+    """The leader-epoch file begins at the log start that a crash took back. Seed 50074."""
+    disk = new_disk()
+    log = new_log(disk)
+    fill(log, *[1] * 4, epoch=2)
+    fill(log, *[1] * 5, epoch=3)
+    log.advance_log_start(6)
+    size = len(disk.read_file(FIRST)) // 9
+    assert reopen(disk, recovery_point=9).damage is None
+    disk.damage(FIRST, 1 * size + 14, 0x40)
+    again = reopen(disk, recovery_point=9)
+    assert again.damage is not None
+    assert again.damage.offset == 1
+
+
 def test_a_leader_epoch_that_falls_is_noticed_anywhere() -> None:
     disk = new_disk()
     log = new_log(disk)

@@ -237,7 +237,6 @@ class ClassicMember(Member):
         def left(response: LeaveGroupResponse | None) -> None:
             if response is not None and not response.error_code and not response.members[0].error_code:
                 self.history.count("member-left")
-                self.ledger.left(member_id, self.scheduler.now_us)
             self.stop()
 
         self.ask_group(request, _LEAVE_VERSION, LeaveGroupResponse, left)

@@ -42,7 +42,9 @@ class Copier:
         self.producer = producer
         self._history = history
         self._begins_soon = False
-        member.may_begin = lambda: producer.is_initialised and producer.transaction is None
+        self._is_at_work = False
+        """Whether the outcome of a transaction has yet to reach it: it may stand still when that comes."""
+        member.may_begin = lambda: producer.is_initialised and producer.transaction is None and not self._is_at_work
         member.on_work = self._begin_soon
         producer.on_ready = self._begin_soon
 
@@ -54,6 +56,8 @@ class Copier:
     def _begin(self) -> None:
         self._begins_soon = False
         member, producer = self.member, self.producer
+        if self._is_at_work:
+            return
         if not producer.is_ready or member.stopped:
             if not producer.partitions and not producer.stopped:
                 self._begin_soon()  # it has yet to learn where the effects go; of everything else ``on_ready`` tells
@@ -86,9 +90,12 @@ class Copier:
             generation=member.generation,
             instance_id=member.instance_id,
         )
+        self._is_at_work = True
         producer.run(work, lambda outcome: member.awake(self._over, tenures, outcome))
 
     def _over(self, tenures: dict[int, Tenure], outcome: str) -> None:
+        self._is_at_work = False
+        self._begin_soon()
         for tenure in tenures.values():
             if tenure.is_over:
                 continue

@@ -98,11 +98,14 @@ class GroupLedger:
             raise SafetyViolation("C1", f"{self.name}: {member_id} joined generation {generation}, generation {before} had its assignment")
 
     def synced(self, who: str, generation: int, partitions: list[int], now_us: int) -> None:
-        """C2: in one generation a partition is assigned to one member. ``who``: instance id, else member id."""
+        """C2: in one generation a partition is assigned to one member. ``who``: instance id, else member id.
+
+        Not where members of KIP-848 come and go: a classic group that follows an empty consumer group counts its generations anew.
+        """
         if not self._synced or self._synced[-1][1] < generation:
             self._history.count("group-generation")
             self._synced.append((now_us, generation))
-        for index in partitions:
+        for index in partitions if not self.has_leases else ():
             other = self._owners.setdefault((generation, index), who)
             if other != who:
                 raise SafetyViolation("C2", f"{self.name}: partition {index} is {other}'s and {who}'s in generation {generation}")
@@ -152,7 +155,7 @@ class GroupLedger:
         self.gave_up(member_id, [])
 
     def left(self, member_id: str, now_us: int) -> None:
-        """A member was told that it has left."""
+        """A member was told that it has left, which is stored: not so of a classic group, whose next coordinator may know the member still."""
         self._left_us[member_id] = now_us
 
     # --- C3, C4, C5, P7: commits

@@ -15,6 +15,7 @@ _STOP_PATIENCE_MS = 5_000
 _LOOK_MS = 250
 _LONG_PAUSE_MS = 15_000
 _SOON_MS = 2_000
+_STEP_PATIENCE_MS = 9_000
 _LATE_WAKE_US = 2_000_000
 
 
@@ -38,22 +39,41 @@ def kill_all(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[]
     return _kill_at_once(faults, fault, list(faults.cluster.nodes.values()), acted)
 
 
-def kill_before_replication(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
-    """For a while no broker fetches from another; then the leader is killed. Those that led meanwhile have records that nobody else has."""
-    if node.state == "OFF":
+def fail_back_without_replication(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
+    """A leader is killed and comes back. Once it is in sync no broker fetches from another any more; when it is given leadership back, as the
+    first replica, it is killed again. Two leaders, one after the other, then have records that nobody else has, and the first leads anew.
+    """
+    leader = faults.leader()
+    if leader is None or leader.state == "OFF":
         return False
     acted()
-    owner = cut_replication(faults, list(faults.cluster.nodes.values()))
+    leader.kill()
+    faults.start_later(leader, _SOON_MS // 10)
 
-    def fall() -> None:
-        faults.cluster.network.heal(owner)
-        leader = faults.leader() or node
+    def has_it(wanted: bool) -> bool:
+        found = faults.leader()
+        return found is not None and (found is leader) == wanted
+
+    def cut() -> None:
+        owner = cut_replication(faults, list(faults.cluster.nodes.values()))
+        _wait(faults, lambda: has_it(True), lambda: faults.later(fault.duration_ms % _SOON_MS, lambda: fall(owner)))
+
+    def fall(owner: int) -> None:
         if leader.state != "OFF" and not faults.recovers():
             leader.kill()
-            faults.start_later(leader, min(fault.duration_ms, _SOON_MS))
+            faults.start_later(leader, _SOON_MS)
+        faults.later(_LOOK_MS, lambda: faults.cluster.network.heal(owner))
 
-    faults.later(fault.duration_ms, fall)
+    _wait(faults, lambda: has_it(False) and faults.is_in_sync(leader), cut)
     return True
+
+
+def _wait(faults: "Faults", condition: Callable[[], bool], then: Callable[[], None], left_ms: int = _STEP_PATIENCE_MS) -> None:
+    """Go on when the condition holds, or after a while in any case."""
+    if condition() or left_ms <= 0:
+        then()
+    else:
+        faults.later(_LOOK_MS // 5, lambda: _wait(faults, condition, then, left_ms - _LOOK_MS // 5))
 
 
 def _kill_at_once(faults: "Faults", fault: "Fault", nodes: list[SimNode], acted: Callable[[], None]) -> bool:
@@ -198,7 +218,7 @@ STRIKES: "dict[str, Strike]" = {
     "kill all": kill_all,
     "kill at disk operation": kill_at_disk_operation,
     "kill in recovery": kill_in_recovery,
-    "kill before replication": kill_before_replication,
+    "fail-back without replication": fail_back_without_replication,
     "stop": stop,
     "rolling restart": rolling_restart,
     "pause": pause,
