@@ -157,6 +157,8 @@ class GroupShard:
             beginning = f"Consumer group {group_id} not found." if group is None else f"Group {group_id} is not a consumer group."
         elif group is not None and not group.is_empty:
             beginning = upgraded(group, self._host)
+            if isinstance(beginning, str):
+                self._host.note(f"group {group_id}: {beginning}")
         if isinstance(beginning, str):
             return answer(reply, ConsumerGroupHeartbeatResponse(error_code=ErrorCode.GROUP_ID_NOT_FOUND, error_message=beginning))
         candidate = self._registry.begin_modern(group_id)
