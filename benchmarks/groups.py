@@ -211,7 +211,8 @@ async def settle_modern(bootstrap: tuple[str, int], members: int, partitions: in
             if not await member.heartbeat(peer):
                 await asyncio.sleep(0.1)
             elif not member.tells:  # who was given something says at once that it has it
-                for _ in range(int(member.interval_s * 50)):
+                until = time.monotonic() + member.interval_s
+                while time.monotonic() < until:
                     if is_settled():
                         return
                     await asyncio.sleep(0.02)
