@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.classic_groups import Answers, Member
+from tests.support.classic_groups import DELAY_MS, Answers, Member
 from tests.support.classic_groups import Bench as ClassicBench
-from tests.support.consumer_groups import CALLER
+from tests.support.consumer_groups import CALLER, Consumer
 
 from holdwater.core.groups.classic_group import ClassicGroup
 from holdwater.core.groups.consumer_group import ConsumerGroup
@@ -234,3 +234,62 @@ class ClassicConsumer:
         self.uses = given
         if gives_up and self.cooperative:
             self._join()
+
+
+TOPICS = {"t": 6}
+Client = ClassicConsumer | Consumer
+
+
+def used_by(bench: MixedBench, *clients: Client) -> dict[tuple[str, int], list[int]]:
+    """Which clients, by place in the list, use each partition."""
+    used: dict[tuple[str, int], list[int]] = {}
+    for place, client in enumerate(clients):
+        for topic, number in client.uses:
+            name = topic if isinstance(topic, str) else bench.host.topics.name(topic)
+            assert name is not None
+            used.setdefault((name, number), []).append(place)
+    return used
+
+
+def settle(bench: MixedBench, *clients: Client) -> None:
+    """Beat and wait until every partition has exactly one user; never may one have two."""
+    for _ in range(20):
+        for client in clients:
+            client.settle()
+            doubles = {place: users for place, users in used_by(bench, *clients).items() if len(users) > 1}
+            assert not doubles
+        bench.wait(1_000)
+    everything = {(name, number) for name, count in bench.host.topics.counts.items() for number in range(count)}
+    assert used_by(bench, *clients).keys() == everything
+    assert bench.group.state_name == "Stable"
+
+
+def classic_members(bench: MixedBench, count: int = 2, **options: Any) -> list[ClassicConsumer]:
+    """A stable classic group."""
+    members = [ClassicConsumer(bench, ["t"], **options) for _ in range(count)]
+    for member in members:
+        member.beat()
+    bench.wait(2 * DELAY_MS)
+    settle(bench, *members)
+    assert isinstance(bench.group, ClassicGroup)
+    return members
+
+
+def newcomer(bench: MixedBench, member_id: str = "new", **options: Any) -> Consumer:
+    """A client of the new protocol."""
+    return Consumer(bench, member_id, ["t"], **options)  # pyright: ignore[reportArgumentType] - all it needs of a bench is there
+
+
+def join_new(bench: MixedBench, **fields: Any) -> ConsumerGroupHeartbeatResponse:
+    """A member of the new protocol comes."""
+    wanted: dict[str, Any] = {"member_id": "new", "member_epoch": 0, "topic_partitions": [], "subscribed_topic_names": ["t"]}
+    return bench.answered(rebalance_timeout_ms=60_000, **{**wanted, **fields})
+
+
+def mixed(**options: Any) -> tuple[MixedBench, ClassicConsumer, Consumer]:
+    """A group with one member of each protocol, at rest."""
+    bench = MixedBench(topics=TOPICS)
+    (old,) = classic_members(bench, 1, **options)
+    new = newcomer(bench)
+    settle(bench, old, new)
+    return bench, old, new

@@ -383,11 +383,12 @@ class _Loading:
         if epoch < 0:
             return
         known = self.stored_epochs.epoch_at(base)
-        if base < self.checkpoints.recovery_point:
+        if known != epoch and base < self.checkpoints.recovery_point:
+            if known >= 0:
+                raise _BadBatch(f"a batch has leader epoch {epoch}, the leader-epoch file says {known}")
             first = next(iter(self.stored_epochs.entries()), None)
-            if 0 <= known != epoch or (known < 0 and first is not None and epoch > first[0]):
-                says = f"says {known}" if first is None or known >= 0 else f"has {first[0]} for what follows it"
-                raise _BadBatch(f"a batch has leader epoch {epoch}, the leader-epoch file {says}")
+            if first is not None and epoch > first[0]:
+                raise _BadBatch(f"a batch has leader epoch {epoch}, the leader-epoch file has {first[0]} for what follows it")
         if epoch < self.last_epoch:
             raise _BadBatch(f"a batch has leader epoch {epoch} after records of leader epoch {self.last_epoch}")
 
