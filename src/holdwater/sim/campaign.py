@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol, Self
 
 from holdwater.sim.run import CRASH, Outcome, Plan
 from holdwater.sim.shrink import Spent, same_way
+from holdwater.wire.codec.compiled import compile_as, compiled
 
 LIMIT_S = 600.0
 """Wall time after which a seed is in a loop that no virtual time passes in; a second or two are usual."""
@@ -26,6 +27,8 @@ MEMORY_BYTES = 4 << 30
 """Address space of one seed's process, so that a leak is that seed's ``MemoryError`` and not the machine's end; 300 MB are usual."""
 TRIES = 400
 """How often a failing seed is played again to find the smallest schedule."""
+_COLLECT_AFTER = 50_000
+"""New objects that set off the youngest generation's collection: a seed lives a second, and the default of 700 costs it a twentieth."""
 _LOOK_EVERY_MS = 100
 _PARENT_EVERY_S = 1.0
 _READ_BYTES = 1 << 16
@@ -145,7 +148,8 @@ class Workers:
     def _finish(self, process: _Process) -> Played:
         code = self._reap(process)
         if code == 0:
-            outcome, wall_s = pickle.loads(process.data)
+            outcome, wall_s, codecs = pickle.loads(process.data)
+            compile_as(codecs)
             return Played(process.number, outcome, wall_s)
         if process.late:
             why = f"no end within {self._limit_s:g} s of wall time"
@@ -160,13 +164,13 @@ class Workers:
         code = 1
         try:
             _settle_in(parent)
-            begin_s = time.monotonic()
+            begin_s, inherited = time.monotonic(), set(compiled())
             try:
                 outcome = self._play(seed, plan, tell=self._tell)
             except BaseException as problem:  # noqa: BLE001 - whatever ends a seed is its outcome
                 outcome = broken(seed, plan, _where(problem))
             sys.stdout.flush()
-            data = memoryview(pickle.dumps((outcome, time.monotonic() - begin_s)))
+            data = memoryview(pickle.dumps((outcome, time.monotonic() - begin_s, set(compiled()) - inherited)))
             while data:
                 data = data[os.write(pipe, data) :]
             code = 0
@@ -207,6 +211,7 @@ def _settle_in(parent: int) -> None:
             os._exit(1)
 
     gc.freeze()  # what the parent made stays in pages that both share
+    gc.set_threshold(_COLLECT_AFTER, 20, 100)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, look_for_parent)

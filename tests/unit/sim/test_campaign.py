@@ -17,6 +17,8 @@ from tests.support.campaigns import FORTY, GUILTY, Tell, held, outcome, two_of_f
 from holdwater.sim.campaign import Attempts, NoProcess, Play, Played, Workers, campaign
 from holdwater.sim.run import CRASH, SAFETY, Outcome, Plan
 from holdwater.sim.shrink import Spent, shrink
+from holdwater.wire.codec.compiled import compiled, encoder
+from holdwater.wire.messages import ShareFetchRequest
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")  # pytest-xdist has a thread for its messages
 
@@ -58,6 +60,19 @@ def test_what_a_seed_found_comes_back_whole() -> None:
         return outcome(seed, SAFETY, schedule=FORTY, story=story)
 
     assert play_all(play, 2)[2] == outcome(2, SAFETY, schedule=FORTY, story=story)
+
+
+def test_what_one_seed_has_compiled_the_next_one_finds() -> None:
+    """The story tells what a child has not inherited."""
+    wanted = ("encoder", ShareFetchRequest, 1)
+
+    def play(seed: int, plan: Plan | None = None, *, tell: Tell = None) -> Outcome:
+        was_there = wanted in compiled()
+        encoder(ShareFetchRequest, 1)
+        return outcome(seed, story=[str(was_there)])
+
+    outcomes = play_all(play, 3, workers=1)
+    assert [outcomes[seed].story for seed in (1, 2, 3)] == [["False"], ["True"], ["True"]]
 
 
 def test_the_plan_goes_to_each_seed() -> None:

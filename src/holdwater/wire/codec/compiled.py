@@ -1,6 +1,6 @@
 """The codec's functions: compiled when a message and version are first used, then kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any, TypeVar
 
@@ -66,6 +66,25 @@ def prefix_decoder(message_class: type[M], version: int) -> Callable[[bytes, int
         _check_version(message_class, version, ProtocolError)
         function = _prefix_decoders[message_class, version] = compile_prefix_decoder(message_class, version)
     return function
+
+
+_KINDS: dict[str, tuple[dict[tuple[type[Message], int], Any], Callable[[Any, int], object]]] = {
+    "encoder": (_encoders, encoder),
+    "segment encoder": (_segment_encoders, segment_encoder),
+    "decoder": (_decoders, decoder),
+    "prefix decoder": (_prefix_decoders, prefix_decoder),
+}
+
+
+def compiled() -> list[tuple[str, type[Message], int]]:
+    """What was compiled in this process, as (kind, class, version); ``compile_as`` takes it in another process."""
+    return [(kind, message_class, version) for kind, (functions, _) in _KINDS.items() for message_class, version in functions]
+
+
+def compile_as(others: Iterable[tuple[str, type[Message], int]]) -> None:
+    """Compile now what another process has compiled: what is forked from this one from now on needs no time for it."""
+    for kind, message_class, version in others:
+        _KINDS[kind][1](message_class, version)
 
 
 def encode(message: Message, version: int) -> bytes:
