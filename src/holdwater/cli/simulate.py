@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what they are")
     what.add_argument("--fault-seconds", type=_seconds, metavar="S", help="virtual seconds with faults (default 60)")
     what.add_argument("--fault-gap", type=_seconds, metavar="S", help="virtual seconds from one fault to the next, on average (default 4)")
+    what.add_argument("--coordination", action="store_true", help="groups, transactions or both in every seed (otherwise in one of three)")
     what.add_argument("--bug", action="append", default=[], metavar="NAME", help="plant a bug that the simulator is to find; repeatable")
     what.add_argument("--bugs", action="store_true", help="list the bugs that can be planted, and end")
     how = parser.add_argument_group("how, and what is kept and shown")
@@ -127,7 +128,7 @@ def _check_together(arguments: argparse.Namespace) -> None:
     from holdwater.prove.errors import UsageError
 
     many = [("--seeds", arguments.seeds), ("--minutes", arguments.minutes), ("--fail-fast", arguments.fail_fast or None)]
-    fixed = [("--seed", arguments.seed), ("--bug", arguments.bug or None)]
+    fixed = [("--seed", arguments.seed), ("--bug", arguments.bug or None), ("--coordination", arguments.coordination or None)]
     fixed += [("--fault-seconds", arguments.fault_seconds), ("--fault-gap", arguments.fault_gap)]
     for flag, value, others, why in (
         ("--seed", arguments.seed, many, "plays one seed"),
@@ -141,7 +142,7 @@ def _check_together(arguments: argparse.Namespace) -> None:
 def _plan(arguments: argparse.Namespace) -> "Plan":
     from holdwater.sim.run import Plan
 
-    given: dict[str, Any] = {"bugs": tuple(arguments.bug)}
+    given: dict[str, Any] = {"bugs": tuple(arguments.bug), "coordination": arguments.coordination}
     if arguments.fault_seconds is not None:
         given["fault_ms"] = round(arguments.fault_seconds * 1000)
     if arguments.fault_gap is not None:

@@ -36,6 +36,8 @@ class Plan:
     """Faults to play instead of those that the seed draws."""
     bugs: tuple[str, ...] = ()
     """Planted bugs, by their names in ``museum``."""
+    coordination: bool = False
+    """Whether every seed has groups, transactions or both, and not only some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Seed:
         self.settings: Settings = draw_settings(rng.fork())
         workload_rng, schedule_rng, faults_rng, buggify_rng = rng.fork(), rng.fork(), rng.fork(), rng.fork()
         coordination_rng = rng.fork()
-        coordination = draw_coordination(coordination_rng, self.settings.brokers)
+        coordination = draw_coordination(coordination_rng, self.settings.brokers, always=plan.coordination)
         if coordination is not None:
             self.settings = replace(self.settings, broker={**self.settings.broker, **coordination.texts})
         self.schedule = plan.schedule

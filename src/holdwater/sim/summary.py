@@ -185,6 +185,8 @@ def replay_command(seed: int, plan: Plan) -> str:
         value_ms = getattr(plan, name)
         if value_ms != getattr(standard, name):
             parts += [flag, f"{value_ms / 1000:g}"]
+    if plan.coordination:
+        parts.append("--coordination")
     for bug in plan.bugs:
         parts += ["--bug", bug]
     return shlex.join(parts)

@@ -61,10 +61,10 @@ class TestHeld:
 
     def test_the_plan_comes_from_the_flags(self, capsys: pytest.CaptureFixture[str]) -> None:
         def play(seed: int, plan: Plan | None = None, *, tell: Tell = None) -> Outcome:
-            assert plan == Plan(fault_ms=12_500, mean_gap_ms=250)
+            assert plan == Plan(fault_ms=12_500, mean_gap_ms=250, coordination=True)
             return outcome(seed)
 
-        assert call(play, "--seeds", "1", "--fault-seconds", "12.5", "--fault-gap", "0.25") == 0
+        assert call(play, "--seeds", "1", "--fault-seconds", "12.5", "--fault-gap", "0.25", "--coordination") == 0
 
 
 class TestFailed:
@@ -231,6 +231,7 @@ class TestRefused:
             (("--seed", "1", "--minutes", "2"), "--seed plays one seed, and --minutes says otherwise"),
             (("--replay", "x", "--seed", "2"), "--replay plays what the file says, and --seed says otherwise"),
             (("--replay", "x", "--fault-gap", "2"), "--replay plays what the file says, and --fault-gap says otherwise"),
+            (("--replay", "x", "--coordination"), "--replay plays what the file says, and --coordination says otherwise"),
             (("--bug", "no-such-bug"), "there is no bug 'no-such-bug' in the museum"),
         ],
     )

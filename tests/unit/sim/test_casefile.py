@@ -11,7 +11,7 @@ from holdwater.sim.casefile import CaseError, case_of, from_text, to_text
 from holdwater.sim.faults import CONTROLLER, KINDS, LEADER
 from holdwater.sim.run import SAFETY, Plan
 
-PLAN = Plan(fault_ms=5_000, mean_gap_ms=700, schedule=FORTY[:3], bugs=("no-epoch-check",))
+PLAN = Plan(fault_ms=5_000, mean_gap_ms=700, schedule=FORTY[:3], bugs=("no-epoch-check",), coordination=True)
 TEXT = to_text(case_of(outcome(17, SAFETY), PLAN, "82c30cc", 40))
 
 

@@ -101,8 +101,11 @@ class TestDocument:
 
 def test_the_command_says_what_is_not_standard() -> None:
     assert replay_command(7, Plan()) == "holdwater simulate --seed 7 --no-shrink"
-    plan = Plan(fault_ms=12_500, mean_gap_ms=500, bugs=("a", "b"))
-    assert replay_command(7, plan) == "holdwater simulate --seed 7 --no-shrink --fault-seconds 12.5 --fault-gap 0.5 --bug a --bug b"
+    plan = Plan(fault_ms=12_500, mean_gap_ms=500, bugs=("a", "b"), coordination=True)
+    assert (
+        replay_command(7, plan)
+        == "holdwater simulate --seed 7 --no-shrink --fault-seconds 12.5 --fault-gap 0.5 --coordination --bug a --bug b"
+    )
 
 
 def test_the_first_few_of_each_way_are_chosen() -> None:

@@ -18,6 +18,8 @@ INTERNAL = (OFFSETS_TOPIC, TRANSACTIONS_TOPIC)
 CLASSIC, MODERN = "classic", "modern"
 """The protocols that members of groups speak; the modern one is that of KIP-848."""
 _PROTOCOLS = ((CLASSIC,), (MODERN,), (CLASSIC, MODERN))
+_ALL_KINDS = ((True, True), (True, False), (False, True), (True, False))
+"""Has it groups, has it writers of transactions: one of these, where a seed must have some. Members of groups may write transactions, too."""
 
 _REPLICATION_MAX = 3
 
@@ -84,9 +86,9 @@ class CoordinationPlan:
         return bool(self.writers) or any(group.is_transactional for group in self.groups)
 
 
-def draw_coordination(rng: Rng, brokers: int) -> CoordinationPlan | None:
-    """What a seed has; ``None`` for one that has neither groups nor transactions."""
-    has_groups, has_writers = rng.chance(0.25), rng.chance(0.15)
+def draw_coordination(rng: Rng, brokers: int, *, always: bool = False) -> CoordinationPlan | None:
+    """What a seed has; ``None`` for one that has neither groups nor transactions, which ``always`` rules out."""
+    has_groups, has_writers = _ALL_KINDS[rng.below(len(_ALL_KINDS))] if always else (rng.chance(0.25), rng.chance(0.15))
     if not has_groups and not has_writers:
         return None
     return CoordinationPlan(

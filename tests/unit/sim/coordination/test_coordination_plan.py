@@ -13,6 +13,14 @@ def test_most_seeds_have_neither_and_many_have_one() -> None:
     assert 80 < len(PLANS) < 180
 
 
+def test_every_seed_has_some_where_that_is_wanted() -> None:
+    kinds = [
+        (bool(plan.groups), bool(plan.writers)) for plan in (draw_coordination(Rng(seed), 3, always=True) for seed in range(50)) if plan
+    ]
+    assert len(kinds) == 50
+    assert set(kinds) == {(True, True), (True, False), (False, True)}
+
+
 def test_everything_is_drawn_somewhere() -> None:
     groups = [group for plan in PLANS for group in plan.groups]
     writers = [writer for plan in PLANS for writer in plan.writers]
