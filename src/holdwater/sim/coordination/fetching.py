@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.ports import CorruptRecords
+from holdwater.sim.invariants.watch import Watch
 from holdwater.sim.verdicts import SafetyViolation
 from holdwater.sim.workloads.client import Client
 from holdwater.sim.workloads.reading import ReadBatch, read_batches
@@ -31,6 +32,13 @@ _RETRIED = frozenset(
 )
 
 
+class Asked(NamedTuple):
+    """What a fetch says of one partition."""
+
+    offset: int
+    leader_epoch: int
+
+
 class Answer(NamedTuple):
     """What a leader said of one partition."""
 
@@ -44,9 +52,16 @@ class Fetching:
     """``wanted`` says which partitions are to be fetched, and from where; ``take`` is given what came, and looks whether it still wants it."""
 
     def __init__(
-        self, client: Client, isolation: int, rest_us: int, wanted: Callable[[], dict[int, int]], take: Callable[[Answer], None]
+        self,
+        client: Client,
+        watch: Watch,
+        isolation: int,
+        rest_us: int,
+        wanted: Callable[[], dict[int, int]],
+        take: Callable[[Answer], None],
     ) -> None:
         self._client = client
+        self._watch = watch
         self._isolation = isolation
         self.rest_us = rest_us
         """How long it waits after an answer with records."""
@@ -79,16 +94,17 @@ class Fetching:
             client.refresh_metadata()
             client.scheduler.after(_REST_US, self._rested, leader_id)
             return
+        asked = {index: Asked(offset, client.partitions[index].leader_epoch) for index, offset in offsets.items()}
         struct = FetchRequest.FetchPartition
         parts = [
             struct(
                 partition=index,
-                current_leader_epoch=client.partitions[index].leader_epoch,
-                fetch_offset=offset,
+                current_leader_epoch=at.leader_epoch,
+                fetch_offset=at.offset,
                 last_fetched_epoch=-1,
                 partition_max_bytes=_BYTES_MAX,
             )
-            for index, offset in offsets.items()
+            for index, at in asked.items()
         ]
         request = FetchRequest(
             max_wait_ms=_MAX_WAIT_MS,
@@ -98,9 +114,9 @@ class Fetching:
             session_epoch=-1,
             topics=[FetchRequest.FetchTopic(topic=client.topic, topic_id=client.topic_id, partitions=parts)],
         )
-        connection.request(request, _VERSION, FetchResponse, _TIMEOUT_US, lambda response: self._answered(leader_id, offsets, response))
+        connection.request(request, _VERSION, FetchResponse, _TIMEOUT_US, lambda response: self._answered(leader_id, asked, response))
 
-    def _answered(self, leader_id: int, offsets: dict[int, int], response: FetchResponse | None) -> None:
+    def _answered(self, leader_id: int, asked: dict[int, Asked], response: FetchResponse | None) -> None:
         client = self._client
         if client.stopped:
             return
@@ -111,17 +127,17 @@ class Fetching:
         else:
             for topic in response.responses:
                 for data in topic.partitions:
-                    if data.partition_index in offsets and not self._look(offsets[data.partition_index], data):
+                    if data.partition_index in asked and not self._look(asked[data.partition_index], data):
                         rest_us = _REST_US
         client.scheduler.after(rest_us, self._rested, leader_id)
 
-    def _look(self, offset: int, data: FetchResponse.PartitionData) -> bool:
-        client = self._client
+    def _look(self, asked: Asked, data: FetchResponse.PartitionData) -> bool:
+        client, offset = self._client, asked.offset
         at = f"{client.topic}-{data.partition_index}@{offset}"
         if data.error_code:
             name = ErrorCode(data.error_code).name
             client.history.error(f"fetch {name}")
-            if data.error_code not in _RETRIED:
+            if data.error_code not in _RETRIED and not (data.error_code == ErrorCode.OFFSET_OUT_OF_RANGE and self._is_deposed(data, asked)):
                 raise SafetyViolation("R5", f"{client.name}: {at} answered {name}")
             client.refresh_metadata()
             return False
@@ -141,6 +157,13 @@ class Fetching:
             raise SafetyViolation("R7", f"{client.name} was given {at} up to {found[-1].end_offset}, may have up to {limit}")
         self._take(Answer(data.partition_index, offset, found, data))
         return True
+
+    def _is_deposed(self, data: FetchResponse.PartitionData, asked: Asked) -> bool:
+        """Whether who answered leads no more and may not know it. A client that has read nothing yet knows no better leader epoch, and may
+        come with an offset that was committed since.
+        """
+        newest = self._watch.newest.partition(self._client.topic_id, data.partition_index)
+        return newest is None or newest.leader_epoch > asked.leader_epoch
 
     def _rested(self, leader_id: int) -> None:
         self._busy[leader_id] = False

@@ -108,7 +108,7 @@ class Member(Client):
         self.on_heartbeat: Callable[[Any, int, Any], None] = lambda request, version, response_class: None
         """The same of a classic member's heartbeats."""
         self.group = Coordinator(self, GROUP, plan.name)
-        self.fetching = Fetching(self, UNCOMMITTED, rng.uniform_ms(100, 400) * 1000, self._wanted, self._take)
+        self.fetching = Fetching(self, cluster.watch, UNCOMMITTED, rng.uniform_ms(100, 400) * 1000, self._wanted, self._take)
         self._paused_until_us = 0
         self._committing = False
         self._fetching_offsets = False

@@ -22,7 +22,7 @@ class EffectsReader(Client):
         self.seen: dict[int, list[tuple[int, bytes]]] = {}
         """What it was handed, by partition: offsets and values."""
         self._ledger = ledger
-        self.fetching = Fetching(self, isolation, rng.uniform_ms(500, 1_500) * 1000, self._wanted, self._take)
+        self.fetching = Fetching(self, cluster.watch, isolation, rng.uniform_ms(500, 1_500) * 1000, self._wanted, self._take)
 
     def start(self) -> None:
         """Begin."""
