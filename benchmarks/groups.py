@@ -1,6 +1,6 @@
 """Groups of members that are only protocol: how fast a large group settles, and what many idle groups cost.
 
-    python -m benchmarks.groups [--members 100] [--partitions 300] [--groups 1000] [--seconds 30]
+    python -m benchmarks.groups [--side holdwater|kafka] [--members 100] [--partitions 300] [--groups 1000] [--seconds 30]
 
 Prints JSON. ``settle``: from the first request of a member until every member has its part of the topic, with the classic protocol (the initial
 rebalance delay is taken off) and the consumer protocol (KIP-848, in heartbeat intervals too). ``cost``: CPU of all brokers while so many groups of
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.clusters import Holdwater
+from benchmarks.clusters import Cluster, Holdwater, Kafka
 from benchmarks.processes import cpu_seconds
 from holdwater.rpc import Connection
 from holdwater.wire import messages as m
@@ -208,17 +208,17 @@ async def settle_modern(bootstrap: tuple[str, int], members: int, partitions: in
 
     async def run(member: Modern, peer: Peer) -> None:
         while not is_settled():
+            sent = time.monotonic()
             if not await member.heartbeat(peer):
                 await asyncio.sleep(0.1)
             elif not member.tells:  # who was given something says at once that it has it
-                until = time.monotonic() + member.interval_s
-                while time.monotonic() < until:
-                    if is_settled():
-                        return
-                    await asyncio.sleep(0.02)
+                await asyncio.wait([settled], timeout=max(sent + member.interval_s - time.monotonic(), 0))
+            if is_settled() and not settled.done():
+                settled.set_result(time.monotonic())
 
+    settled: asyncio.Future[float] = asyncio.get_running_loop().create_future()
     await asyncio.gather(*[run(member, peer) for member, peer in zip(joined, peers, strict=True)])
-    took_s = time.monotonic() - began
+    took_s = settled.result() - began
     for peer in peers:
         peer.close()
     return {"seconds": round(took_s, 3), "heartbeat_intervals": round(took_s / joined[0].interval_s, 2)}
@@ -286,6 +286,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.groups", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--side", choices=("holdwater", "kafka"), default="holdwater")
     parser.add_argument("--members", type=int, default=100)
     parser.add_argument("--partitions", type=int, default=300)
     parser.add_argument("--groups", type=int, default=1000)
@@ -297,7 +298,8 @@ def main() -> int:
 
 
 def _measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    cluster = Holdwater(folder)
+    cluster: Cluster = (Holdwater if arguments.side == "holdwater" else Kafka)(folder)
+    cluster.prepare()
     cluster.launch()
     try:
         cluster.wait_ready()

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.support.seeds import play, problems, regressions, told
+from tests.support.seeds import COORDINATED, play, problems, regressions, told
 
 from holdwater.sim.campaign import Played, Workers, campaign
 from holdwater.sim.coverage import JUDGED_FROM_SEEDS, below_minimum, unmet
@@ -31,7 +31,8 @@ def test_seeds_hold_and_give_one_trace(first: int) -> None:
 
 @pytest.mark.xdist_group("seeds")
 def test_seeds_that_once_failed_hold_and_give_one_trace() -> None:
-    found = problems(each.seed for each in regressions())
+    found = problems(each.seed for each in regressions() if not each.coordination)
+    found += problems((each.seed for each in regressions() if each.coordination), COORDINATED)
     assert not found, "\n\n".join(found)
 
 
@@ -56,7 +57,7 @@ def test_many_more_seeds_hold(first: int) -> None:
     assert [(each.outcome.seed, below_minimum(each.outcome)) for each in played if below_minimum(each.outcome)] == []
 
 
-@pytest.mark.parametrize("line", ["x a lesson", "17", "17 ", "5 a lesson\n5 the same seed again"])
+@pytest.mark.parametrize("line", ["x a lesson", "17", "17 ", "17 --coordination ", "5 a lesson\n5 the same seed again"])
 def test_a_regression_without_its_lesson_is_refused(line: str, tmp_path: Path) -> None:
     path = tmp_path / "regressions.txt"
     path.write_text(f"# a comment\n\n3 one\n{line}\n")

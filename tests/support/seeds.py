@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,12 +17,13 @@ from tests.support.campaigns import Tell, outcome
 
 from holdwater.sim.coverage import below_minimum
 from holdwater.sim.report import failure_text
-from holdwater.sim.run import Outcome, Plan
+from holdwater.sim.run import Outcome, Plan, simulate
 from holdwater.sim.summary import Failure, failure_document, replay_command
 
 ROOT = Path(__file__).parents[2]
 REGRESSIONS = ROOT / "tests" / "simulation" / "regressions.txt"
 SIMULATE = "holdwater.sim.run:simulate"
+COORDINATED = "tests.support.seeds:coordinated"
 _PROGRAM = """
 import importlib, sys
 from holdwater.sim.campaign import Workers, campaign
@@ -37,19 +39,31 @@ class Regression(NamedTuple):
 
     seed: int
     lesson: str
+    coordination: bool = False
+    """Whether it was played with ``--coordination``."""
 
 
 def regressions(path: Path = REGRESSIONS) -> list[Regression]:
-    """The lines of the file: a seed, a space, a lesson. Raises ``ValueError`` for a line that is not so, and for a seed that is there twice."""
-    found: dict[int, Regression] = {}
+    """The lines of the file: a seed, ``--coordination`` where it was played so, a lesson.
+
+    Raises ``ValueError`` for a line that is not so, and for a seed that is there twice.
+    """
+    found: dict[tuple[int, bool], Regression] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("#"):
             continue
-        number, _, lesson = line.partition(" ")
-        if not number.isdecimal() or not lesson.strip() or int(number) in found:
+        number, _, rest = line.partition(" ")
+        lesson = rest.removeprefix("--coordination ").strip()
+        coordination = rest.startswith("--coordination ")
+        if not number.isdecimal() or not lesson or (int(number), coordination) in found:
             raise ValueError(f"{path.name}: not a new seed and what it taught: {line!r}")
-        found[int(number)] = Regression(int(number), lesson.strip())
+        found[int(number), coordination] = Regression(int(number), lesson, coordination)
     return list(found.values())
+
+
+def coordinated(seed: int, plan: Plan | None = None, *, tell: Tell = None) -> Outcome:
+    """``simulate`` with groups, transactions or both in every seed."""
+    return simulate(seed, replace(plan or Plan(), coordination=True), tell=tell)
 
 
 def play(seed: int, target: str = SIMULATE) -> Outcome:
@@ -101,7 +115,7 @@ def problems(seeds: Iterable[int], target: str = SIMULATE) -> list[str]:
         digests = alone.digests()
     for one in outcomes:
         if not one.held:
-            found.append(told(one))
+            found.append(told(one, Plan(coordination=target == COORDINATED)))
         elif below_minimum(one):
             found.append(f"seed {one.seed} held, and had only {below_minimum(one)}")
         other = digests.get(one.seed, "none")
@@ -112,9 +126,9 @@ def problems(seeds: Iterable[int], target: str = SIMULATE) -> list[str]:
     return found
 
 
-def told(failing: Outcome) -> str:
+def told(failing: Outcome, plan: Plan | None = None) -> str:
     """A failing seed: its story, its schedule, and the command that plays it again."""
-    document = failure_document(Failure(failing), "of this tree", replay_command(failing.seed, Plan())) | {"story": []}
+    document = failure_document(Failure(failing), "of this tree", replay_command(failing.seed, plan or Plan())) | {"story": []}
     return "\n".join([*failing.story, failure_text(document)])
 
 

@@ -126,21 +126,24 @@ class GroupLedger:
         """A member was told that it may have ``owned``. C2: what is new to it was given up before by who had it, or that one may be fenced by now.
 
         ``lease_ms``: how long the coordinator has to wait for it; 0 when it was told by a broker that is the coordinator no more, and does
-        not know it: the next coordinator has not heard of the member.
+        not know it: the next coordinator has not heard of the member, and may have given the partition to another.
         """
         until_us = asked_us + int(PATIENCE * lease_ms) * 1000
         if lease_ms and until_us <= now_us:
             return  # old news, of which nothing follows: the member stood still meanwhile
         for index in owned:
             lease = self._leases.get(index)
-            if lease is None or lease.member_id != member_id:
-                if lease is not None and lease.until_us > now_us:
-                    raise SafetyViolation(
-                        "C2", f"{self.name}: partition {index} goes to {member_id}, and {lease.member_id} has not given it up"
-                    )
-                self._leases[index] = Lease(member_id, now_us, until_us)
-            else:
+            if lease is not None and lease.member_id == member_id:
                 self._leases[index] = lease._replace(until_us=max(until_us, lease.until_us))
+            elif lease is None or lease.until_us <= now_us:
+                if lease_ms:
+                    self._leases[index] = Lease(member_id, now_us, until_us)
+                else:
+                    self._leases.pop(index, None)  # whose it is now, nobody can say
+            elif lease_ms:
+                raise SafetyViolation(
+                    "C2", f"{self.name}: partition {index} goes to {member_id}, and {lease.member_id} has not given it up"
+                )
 
     def gave_up(self, member_id: str, kept: list[int]) -> None:
         """A member is about to tell that it owns ``kept`` and nothing else, or forgets what it had."""

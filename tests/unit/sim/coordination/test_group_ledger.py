@@ -76,6 +76,12 @@ class TestMemberEpochs:
         made.heartbeat_answered("a", 1, [0], 0, 0, 100)
         assert found(lambda: made.heartbeat_answered("b", 2, [0], 200, LEASE_MS, 300)) == ""
 
+    def test_what_a_coordinator_of_old_says_proves_nothing(self) -> None:
+        made = ledger(has_leases=True)
+        made.heartbeat_answered("b", 2, [0], 6_000_000, LEASE_MS, 6_100_000)
+        assert found(lambda: made.heartbeat_answered("a", 1, [0], 0, 0, 6_200_000)) == ""
+        assert found(lambda: made.heartbeat_answered("a", 1, [0], 6_150_000, LEASE_MS, 6_300_000)) == "C2"
+
     def test_old_news_protect_nobody_and_prove_nothing(self) -> None:
         made = ledger(has_leases=True)
         made.heartbeat_answered("b", 2, [0], 6_000_000, LEASE_MS, 6_100_000)
