@@ -179,6 +179,19 @@ FLOORS: dict[str, int] = {
 """At least so often in ``JUDGED_FROM_SEEDS`` seeds. The kinds of fault, the quorum's transitions and the points of ``buggify`` are whole by
 themselves: a new one is on the list as soon as it is in its own table."""
 
+_OF_OTHER_SEEDS = (
+    "error admin TOPIC_ALREADY_EXISTS",
+    "error late UNKNOWN_TOPIC_ID",
+    "workload deleted-topic-refused",
+    "workload late-fetch",
+    "workload lost-with-acks-1",
+    "workload topic-created",
+    "workload topic-deleted",
+    "workload topic-recreated",
+)
+COORDINATED_FLOORS: dict[str, int] = {name: floor for name, floor in FLOORS.items() if name not in _OF_OTHER_SEEDS}
+"""The same when every seed has groups or transactions: such seeds do less besides, and no topic is deleted and made again in them."""
+
 
 class Unmet(NamedTuple):
     """A floor, and how often it was met."""

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from holdwater.sim.casefile import plan_document
-from holdwater.sim.coverage import FLOORS, JUDGED_FROM_SEEDS, Unmet, below_minimum, fault_count, unmet
+from holdwater.sim.coverage import COORDINATED_FLOORS, FLOORS, JUDGED_FROM_SEEDS, Unmet, below_minimum, fault_count, unmet
 from holdwater.sim.run import CRASH, HELD, LIVENESS, SAFETY, Outcome, Plan
 from holdwater.sim.shrink import Shrunk
 
@@ -42,7 +42,7 @@ class Summary:
         self.failures: list[Failure] = []
         self.counters: dict[str, int] = {}
         self.virtual_ms = 0
-        self._floors = FLOORS if floors is None else floors
+        self._floors = floors if floors is not None else COORDINATED_FLOORS if plan.coordination else FLOORS
         self._wall_s = 0.0
         self._sums = {"operations": 0, "acknowledged": 0, "unknown": 0, "events": 0}
         self._each: dict[str, list[int]] = {"virtual_ms": [], "operations": [], "faults": [], "recovered_ms": []}

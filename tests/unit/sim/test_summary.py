@@ -99,6 +99,14 @@ class TestDocument:
         assert made["floors"]["seeds_below_minimum"] == [{"seed": 2, "missing": "3 of 500 operations"}]
 
 
+def test_seeds_that_all_have_groups_or_transactions_are_not_asked_for_what_other_seeds_do() -> None:
+    for coordination in (False, True):
+        made = Summary(Plan(coordination=coordination)).document(commit="x", wall_s=1.0, jobs=1, interrupted=False, replay=lambda seed: "")
+        asked = [each["counter"] for each in made["floors"]["unmet"]]
+        assert "workload group-joined" in asked
+        assert ("workload topic-recreated" in asked) is not coordination
+
+
 def test_the_command_says_what_is_not_standard() -> None:
     assert replay_command(7, Plan()) == "holdwater simulate --seed 7 --no-shrink"
     plan = Plan(fault_ms=12_500, mean_gap_ms=500, bugs=("a", "b"), coordination=True)
