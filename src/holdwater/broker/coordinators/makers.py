@@ -12,13 +12,11 @@ from holdwater.core.transactions import TransactionShard
 if TYPE_CHECKING:
     from holdwater.broker.broker import Broker
 
-_FEATURE = "transaction.version"
-
 
 def make_coordinators(broker: "Broker") -> Coordinators:
     """The coordinators of a broker."""
 
     def transactions(hosted: HostedShard) -> TransactionShard:
-        return TransactionShard(hosted, BrokerPorts(broker, hosted), broker.image.features.get(_FEATURE, 0))
+        return TransactionShard(hosted, BrokerPorts(broker, hosted))
 
     return Coordinators(broker, {GROUPS: GroupShard, TRANSACTIONS: transactions})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from holdwater.broker.coordinators.hosted import OVER, HostedShard
 from holdwater.broker.coordinators.kinds import GROUPS, partition_for
 from holdwater.broker.timers import Timer
+from holdwater.core.metadata.records import TRANSACTION_VERSION
 from holdwater.core.transactions.ports import Marker, TransactionPorts
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import TopicPartition
@@ -46,6 +47,10 @@ class BrokerPorts(TransactionPorts):
     def __init__(self, broker: "Broker", hosted: HostedShard) -> None:
         self._broker = broker
         self._hosted = hosted
+
+    def transaction_version(self) -> int:
+        """See ``TransactionPorts``."""
+        return self._broker.image.features.get(TRANSACTION_VERSION, 0)
 
     def take_producer_id(self, on_id: Callable[[int | None], None]) -> None:
         """See ``TransactionPorts``."""

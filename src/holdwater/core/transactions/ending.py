@@ -54,7 +54,7 @@ def _refused(error: ErrorCode) -> Verdict:
 class Ending:
     """Decides EndTxn, and aborts against a producer's will."""
 
-    def __init__(self, host: ShardHost, ledger: Ledger, numbering: Numbering, server_version: int) -> None:
+    def __init__(self, host: ShardHost, ledger: Ledger, numbering: Numbering, server_version: Callable[[], int]) -> None:
         self._host = host
         self._ledger = ledger
         self._numbering = numbering
@@ -78,11 +78,11 @@ class Ending:
         """The change that aborts an open transaction and fences its producer. ``None``: it waits for a producer id and will append itself."""
         before = entry.current
         assert before is not None
-        change = self._ledger.claim(entry, done)
-        if self._server_version >= BUMPING_VERSION and before.epoch_exhausted:
-            self._numbering.append_with_new_id(change, lambda number: fenced(before, self._server_version, number, self._host.wall_ms))
+        change, version = self._ledger.claim(entry, done), self._server_version()
+        if version >= BUMPING_VERSION and before.epoch_exhausted:
+            self._numbering.append_with_new_id(change, lambda number: fenced(before, version, number, self._host.wall_ms))
             return None
-        change.target = fenced(before, self._server_version, NO_PRODUCER_ID, self._host.wall_ms)
+        change.target = fenced(before, version, NO_PRODUCER_ID, self._host.wall_ms)
         return change
 
     def _end(self, change: Change, committed: bool, version: int) -> Decision:

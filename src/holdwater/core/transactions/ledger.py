@@ -65,7 +65,7 @@ class Entry:
 class Change:
     """One change of one transactional id, from the claim to the end."""
 
-    __slots__ = ("_done", "appended", "entry", "expires", "target")
+    __slots__ = ("_done", "appended", "entry", "expires", "target", "value_version")
 
     def __init__(self, entry: Entry, done: Callable[[ErrorCode], None]) -> None:
         self.entry = entry
@@ -74,6 +74,8 @@ class Change:
         self.expires = False
         self.appended = False
         """Whether its record is in the log."""
+        self.value_version = 0
+        """Of its record, once that is on its way to the log: the level of the feature may change before it is there."""
         self._done: Callable[[ErrorCode], None] | None = done
 
     def finish(self, error: ErrorCode) -> None:
@@ -93,12 +95,12 @@ class Told(NamedTuple):
 class Ledger:
     """See the module. ``prepared`` is called whenever a transaction has come to its outcome, and its markers are to be written."""
 
-    def __init__(self, host: ShardHost, transaction_version: int, prepared: Callable[[Entry], None]) -> None:
+    def __init__(self, host: ShardHost, transaction_version: Callable[[], int], prepared: Callable[[Entry], None]) -> None:
         self.entries: dict[str, Entry] = {}
         self.confirmed = False
         self.deadlines = Deadlines(host)
         self._host = host
-        self._value_version = value_version(transaction_version)
+        self._transaction_version = transaction_version
         self._prepared = prepared
         self._live = False
 
@@ -124,7 +126,9 @@ class Ledger:
         """Append changes that have their target, all or none, and give answers that need no change."""
         if not changes and not told:
             return NOTHING
-        version, waits = self._value_version, not self.confirmed
+        version, waits = value_version(self._transaction_version()), not self.confirmed
+        for change in changes:
+            change.value_version = version
         records = tuple(record_of(change.entry.transactional_id, change.target, version) for change in changes)
 
         def committed() -> None:
@@ -222,7 +226,7 @@ class Ledger:
         change = None if entry is None else entry.pending
         invariant(change is not None and not change.appended, f"{transactional_id} has a record that nobody decided on")
         assert change is not None
-        wanted = None if change.target is None else as_stored(change.target, self._value_version)
+        wanted = None if change.target is None else as_stored(change.target, change.value_version)
         read = None if value is None else transaction_of(value)
         invariant(read == wanted, f"{transactional_id} was decided to be {wanted} and is written as {read}")
         change.appended = True

@@ -24,6 +24,10 @@ class Marker(NamedTuple):
 class TransactionPorts(Protocol):
     """See the module. A shard may be called back at once or later, but never after another shard of its partition was loaded."""
 
+    def transaction_version(self) -> int:
+        """The finalized level of the feature now; it decides the version of the records and how a producer is fenced."""
+        ...
+
     def take_producer_id(self, on_id: Callable[[int | None], None]) -> None:
         """A producer id that nobody had before. ``None``: there are none at the moment, the client shall ask again."""
         ...

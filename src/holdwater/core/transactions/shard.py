@@ -21,7 +21,7 @@ from holdwater.core.transactions.ledger import Ledger
 from holdwater.core.transactions.numbering import Numbering
 from holdwater.core.transactions.ports import TransactionPorts
 from holdwater.core.transactions.sweeping import Sweeping
-from holdwater.core.transactions.transaction import BUMPING_VERSION, PREPARED, Transaction
+from holdwater.core.transactions.transaction import PREPARED, Transaction
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.codec.classes import Message
 from holdwater.wire.messages import (
@@ -44,12 +44,11 @@ from holdwater.wire.messages import (
 class TransactionShard:
     """See the module. Serves requests between ``loaded`` and ``unloaded``."""
 
-    def __init__(self, host: ShardHost, ports: TransactionPorts, transaction_version: int = BUMPING_VERSION) -> None:
-        """``transaction_version``: the finalized feature level; it decides the version of the records and how a producer is fenced."""
+    def __init__(self, host: ShardHost, ports: TransactionPorts) -> None:
         self._completion = Completion(host, ports)
-        self._ledger = Ledger(host, transaction_version, lambda entry: self._completion.begin(self._ledger, entry))
+        self._ledger = Ledger(host, ports.transaction_version, lambda entry: self._completion.begin(self._ledger, entry))
         numbering = Numbering(self._ledger, ports)
-        ending = Ending(host, self._ledger, numbering, transaction_version)
+        ending = Ending(host, self._ledger, numbering, ports.transaction_version)
         self._ending = ending
         self._initialising = Initialising(host, self._ledger, numbering, ending)
         self._adding = Adding(host, self._ledger, ports)

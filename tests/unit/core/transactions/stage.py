@@ -35,7 +35,8 @@ CLASSIC, BUMPING = 4, 5
 class FakePorts:
     """The broker's part: producer ids from 1000 on, markers that are written at once or when a test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: int = 2) -> None:
+        self.version = version
         self.next_id = 1000
         self.ids_held = False
         self.ids_left = True
@@ -45,6 +46,9 @@ class FakePorts:
         self.on_the_way: list[tuple[Marker, Callable[[Marker], None]]] = []
         self._waiting: list[Callable[[int | None], None]] = []
         self.watch: Callable[[Marker], None] = self.sent.append
+
+    def transaction_version(self) -> int:
+        return self.version
 
     def take_producer_id(self, on_id: Callable[[int | None], None]) -> None:
         if self.ids_held:
@@ -92,15 +96,14 @@ class Stage:
 
     def __init__(self, transaction_version: int = 2, **texts: str) -> None:
         self.host = FakeHost(texts={key.replace("_", "."): value for key, value in texts.items()}, table="transaction")
-        self.ports = FakePorts()
-        self.version = transaction_version
+        self.ports = FakePorts(transaction_version)
         self.shard = self.fresh_shard()
         self.host.shard = self.shard
         self.shard.loaded()
         self.host.advance(0)
 
     def fresh_shard(self) -> TransactionShard:
-        return TransactionShard(self.host, self.ports, self.version)
+        return TransactionShard(self.host, self.ports)
 
     # Requests; each returns where its answer will be
 

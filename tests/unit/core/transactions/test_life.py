@@ -210,6 +210,17 @@ def test_fencing_under_a_classic_cluster() -> None:
     assert marker_line(stage.ports.sent[0]) == "t-0 abort 1000/1 v0"
 
 
+def test_the_level_of_the_feature_is_that_of_the_moment() -> None:
+    """``kafka-features upgrade`` changes it while there are transactions; the version of a record is that of its value's schema."""
+    stage = Stage(transaction_version=0)
+    producer = stage.init("a")
+    stage.ports.version = 2
+    stage.add("a", producer, "t-0", version=3)
+    assert [entry.value_version for entry in stage.host.log] == [0, 1]
+    assert stage.tries_init("a") == "CONCURRENT_TRANSACTIONS"
+    assert marker_line(stage.ports.sent[0]) == "t-0 abort 1000/1 v2", "fenced as under the new level"
+
+
 def test_fencing_uses_the_one_epoch_above_the_last_that_is_given() -> None:
     for version, then, complete in ((1, "", f"1000/{HIGHEST_EPOCH}"), (2, " then 1001", "1001/0")):
         stage = Stage(transaction_version=version)
