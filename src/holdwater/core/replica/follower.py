@@ -60,12 +60,13 @@ class FollowerReplica:
         """The leader's log ends ``epoch``, the largest one both may share, at ``end_offset``: cut back to the common history.
 
         Returns the new log end offset. When this log knows no such epoch, the largest smaller one decides, and the next fetch asks again
-        (KIP-279's iteration); when it knows none at all, the leader's end is the only evidence. Even when no record goes, an epoch that was
-        begun here and has none must be forgotten, or the next fetch would name it again, and be told the same, for ever.
+        (KIP-279's iteration). When it knows larger ones only, nothing of what it knows is shared, and all of that goes; when it knows none
+        at all, the leader's end is the only evidence. Even when no record goes, an epoch that was begun here and has none must be forgotten,
+        or the next fetch would name it again, and be told the same, for ever.
         """
         own = self.log.end_offset_for_epoch(epoch)
         if own is None:
-            target = end_offset
+            target = end_offset if epoch < 0 or self.log.latest_epoch < 0 else min(end_offset, self.log.first_epoch_start)
         elif own.leader_epoch == epoch:
             target = min(end_offset, own.end_offset)
         else:

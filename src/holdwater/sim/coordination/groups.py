@@ -129,18 +129,18 @@ class GroupLedger:
         not know it: the next coordinator has not heard of the member, and may have given the partition to another.
         """
         until_us = asked_us + int(PATIENCE * lease_ms) * 1000
-        if lease_ms and until_us <= now_us:
-            return  # old news, of which nothing follows: the member stood still meanwhile
+        is_news = until_us > now_us
+        """Otherwise nothing follows of it: the member stood still meanwhile, or was told by who can't know."""
         for index in owned:
             lease = self._leases.get(index)
             if lease is not None and lease.member_id == member_id:
                 self._leases[index] = lease._replace(until_us=max(until_us, lease.until_us))
             elif lease is None or lease.until_us <= now_us:
-                if lease_ms:
+                if is_news:
                     self._leases[index] = Lease(member_id, now_us, until_us)
                 else:
-                    self._leases.pop(index, None)  # whose it is now, nobody can say
-            elif lease_ms:
+                    self._leases.pop(index, None)  # whose it is by now, nobody can say
+            elif is_news:
                 raise SafetyViolation(
                     "C2", f"{self.name}: partition {index} goes to {member_id}, and {lease.member_id} has not given it up"
                 )

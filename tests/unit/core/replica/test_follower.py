@@ -13,10 +13,11 @@ def follower(log: PartitionLog, high_watermark: int = 0) -> FollowerReplica:
 
 
 def leaders_log(*epochs: tuple[int, int]) -> PartitionLog:
-    """A log of one-record batches: (leader epoch, records) each."""
+    """A log of one-record batches: (leader epoch, records) each; of a negative leader epoch nothing is known, as of records of old formats."""
     log = new_log()
     for epoch, count in epochs:
-        log.assign_epoch(epoch)
+        if epoch >= 0:
+            log.assign_epoch(epoch)
         fill(log, *([1] * count), epoch=epoch)
     return log
 
@@ -52,13 +53,28 @@ def test_bytes_that_do_not_continue_the_log_are_refused() -> None:
         pytest.param([(0, 3), (1, 2)], 1, 4, 4, id="the same epoch, the leader has less of it"),
         pytest.param([(0, 3), (1, 2)], 1, 9, 5, id="the same epoch, the leader has more of it: nothing to cut"),
         pytest.param([(0, 3), (2, 2)], 1, 4, 3, id="an epoch this log does not know: to the end of the one before (KIP-279)"),
+        pytest.param([(2, 3)], 1, 3, 0, id="an epoch before all that this log knows, of the same length: nothing is shared"),
+        pytest.param([(2, 5)], 1, 3, 0, id="an epoch before all that this log knows, the leader has less"),
         pytest.param([(0, 5)], 0, 3, 3, id="uncommitted records of an old leader"),
     ],
 )
 def test_the_log_is_cut_where_histories_part(own: list[tuple[int, int]], diverging_epoch: int, leader_end: int, expected_end: int) -> None:
-    replica = follower(leaders_log(*own), high_watermark=2)
+    replica = follower(leaders_log(*own), high_watermark=min(2, expected_end))
     assert replica.truncate_after_divergence(diverging_epoch, leader_end) == expected_end
-    assert replica.high_watermark == 2
+    assert replica.high_watermark == min(2, expected_end)
+
+
+def test_records_before_the_first_known_epoch_are_kept_when_the_leader_names_an_earlier_one() -> None:
+    log = leaders_log((-1, 3), (2, 2))
+    replica = follower(log)
+    assert replica.log.epoch_entries() == [(2, 3)]
+    assert replica.truncate_after_divergence(1, 5) == 3
+
+
+def test_without_any_known_epoch_the_leaders_end_decides() -> None:
+    for epoch in (-1, 1):
+        replica = follower(leaders_log((-1, 5)))
+        assert replica.truncate_after_divergence(epoch, 4) == 4
 
 
 def test_an_epoch_without_records_is_forgotten_though_nothing_is_cut() -> None:

@@ -82,6 +82,14 @@ class TestMemberEpochs:
         assert found(lambda: made.heartbeat_answered("a", 1, [0], 0, 0, 6_200_000)) == ""
         assert found(lambda: made.heartbeat_answered("a", 1, [0], 6_150_000, LEASE_MS, 6_300_000)) == "C2"
 
+    @pytest.mark.parametrize("lease_ms", [0, LEASE_MS])
+    def test_who_hears_late_what_was_given_up_may_have_it(self, lease_ms: int) -> None:
+        made = ledger(has_leases=True)
+        made.heartbeat_answered("a", 1, [0], 0, LEASE_MS, 40)
+        made.gave_up("a", [])
+        made.heartbeat_answered("b", 2, [0], 50, lease_ms, 6_000_000)
+        assert found(lambda: accepted(made, 10, 6_100_000, 6_200_000, member_id="b", generation=2)) == ""
+
     def test_old_news_protect_nobody_and_prove_nothing(self) -> None:
         made = ledger(has_leases=True)
         made.heartbeat_answered("b", 2, [0], 6_000_000, LEASE_MS, 6_100_000)
