@@ -33,7 +33,7 @@ class FollowerReplica:
         """
         log = self.log
         log_start = max(leader_log_start, log.log_start_offset)
-        if records and log.log_start_offset == log.log_end_offset:
+        if records and log.log_end_offset <= log_start:
             self._make_room_before_start(records)
         try:
             end = log.append_as_follower(records, wall_ms, leader_high_watermark) if records else log.log_end_offset
@@ -46,15 +46,18 @@ class FollowerReplica:
         return end
 
     def _make_room_before_start(self, records: bytes) -> None:
-        """The leader's log may start inside a batch (DeleteRecords), which comes whole: an empty log that starts there starts over before it.
+        """The leader's log may start inside a batch (DeleteRecords), which comes whole: a log that ends there starts over before it.
 
-        Its start is where it was again as soon as the batch is appended. Kafka does the same (KAFKA-6975).
+        The log start is there as soon as the batch is appended. Kafka does the same for an empty log (KAFKA-6975). One that is not empty has
+        only what is deleted in the leader's history; its end may lie inside that batch when its last records are of an older leader epoch,
+        and nothing is known any more of where that ended.
         """
         log = self.log
         header = parse_header(records)
         if header.base_offset < log.log_end_offset <= header.base_offset + header.last_offset_delta:
             check_crc(records, 0, header)
             log.truncate_fully_and_start_at(header.base_offset)
+            self.high_watermark = max(self.high_watermark, header.base_offset)
 
     def truncate_after_divergence(self, epoch: int, end_offset: int) -> int:
         """The leader's log ends ``epoch``, the largest one both may share, at ``end_offset``: cut back to the common history.

@@ -6,6 +6,7 @@ from tests.support.logs import append, batch, fill, new_log, raw, values
 from holdwater.core.replica import FollowerReplica
 from holdwater.kernel.ports import CorruptRecords
 from holdwater.storage.log import PartitionLog
+from holdwater.wire.records import parse_header
 
 
 def follower(log: PartitionLog, high_watermark: int = 0) -> FollowerReplica:
@@ -123,6 +124,31 @@ def test_an_empty_log_is_left_alone_when_the_batch_that_came_is_damaged_or_ends_
     with pytest.raises(CorruptRecords):
         replica.append(bytes(data), 3, 1, 1000)
     assert (replica.log.log_start_offset, replica.log.log_end_offset) == (1, 1)
+
+
+def test_a_log_that_ends_where_the_leaders_starts_inside_a_batch_gives_way_to_that_batch() -> None:
+    """Its last records are of an election ago and were deleted in the leader's history; they are one batch here, and another there."""
+    source = leaders_log((0, 2))
+    source.assign_epoch(2)
+    fill(source, 3, 1, epoch=2)
+    source.advance_log_start(3)
+    replica = follower(leaders_log((0, 3)), high_watermark=1)
+    sent = source.read(3, 1 << 20, 6, at_least_one=True)
+    assert parse_header(sent).base_offset == 2, "it comes whole"
+    assert replica.append(sent, 6, 3, 1000) == 6
+    assert (replica.log.log_start_offset, replica.high_watermark) == (3, 6)
+    assert replica.log.read(3, 1 << 20, 6, at_least_one=True) == sent
+
+
+def test_a_log_that_reaches_beyond_the_leaders_start_stays_when_what_comes_does_not_fit() -> None:
+    source = leaders_log((0, 2))
+    source.assign_epoch(2)
+    fill(source, 3, epoch=2)
+    source.advance_log_start(2)
+    replica = follower(leaders_log((0, 3)), high_watermark=1)
+    with pytest.raises(CorruptRecords):
+        replica.append(source.read(3, 1 << 20, 5, at_least_one=True), 5, 2, 1000)
+    assert replica.log.log_end_offset == 3
 
 
 def test_a_log_start_inside_a_batch_does_not_fall_when_the_batch_behind_it_is_damaged() -> None:
