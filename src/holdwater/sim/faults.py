@@ -74,14 +74,17 @@ def draw_schedule(rng: Rng, *, nodes: int, length_ms: int, mean_gap_ms: int, dur
 
 
 class Faults:
-    """Plays a schedule on a cluster. ``counts`` says what really happened, by kind."""
+    """Plays a schedule on a cluster. ``counts`` says what really happened, by kind.
 
-    def __init__(self, cluster: SimCluster, schedule: tuple[Fault, ...], topic: str, rng: Rng) -> None:
+    Faults aim at partition 0 of the first of ``topics`` that there is: an internal topic is made by who needs it first, if anybody does.
+    """
+
+    def __init__(self, cluster: SimCluster, schedule: tuple[Fault, ...], topics: tuple[str, ...], rng: Rng) -> None:
         self.schedule = schedule
         self.cluster = cluster
         self.counts: dict[str, int] = {}
         self.has_replaced_disk = False
-        self._topic = topic
+        self._topics = topics
         self._base = rng.below(1 << 48)
         self._owner = 0
         self._over = False
@@ -139,7 +142,7 @@ class Faults:
 
     def _find(self, victim: int) -> SimNode | None:
         if victim == LEADER:
-            found = self.cluster.leader_of(self._topic, 0)
+            found = self.cluster.leader_of(self._topic(), 0)
         elif victim == CONTROLLER:
             found = self.cluster.active_controller()
         else:
@@ -154,8 +157,12 @@ class Faults:
 
     def is_in_sync(self, node: SimNode) -> bool:
         """Whether a node is in the ISR of that partition."""
-        topic = self.cluster.watch.newest.topic(self._topic)
+        topic = self.cluster.watch.newest.topic(self._topic())
         return topic is not None and 0 in topic.partitions and node.node_id in topic.partitions[0].isr
+
+    def _topic(self) -> str:
+        newest = self.cluster.watch.newest
+        return next((topic for topic in self._topics if newest.topic(topic) is not None), self._topics[-1])
 
     def rng_of(self, fault: Fault) -> Rng:
         """Randomness of a fault's own: the same whatever other faults there are."""

@@ -102,7 +102,7 @@ class Seed:
             drawn = drawn.with_less()
         self.workload = Workload.from_plan(self.cluster, workload_rng, drawn, coordination)
         aims = [TOPIC] if coordination is None else [TOPIC, *coordination.aims]
-        self.faults = Faults(self.cluster, self.schedule, aims[coordination_rng.below(len(aims))], faults_rng)
+        self.faults = Faults(self.cluster, self.schedule, (aims[coordination_rng.below(len(aims))], TOPIC), faults_rng)
         if self.workload.coordination is not None:
             self.workload.coordination.ledger.clocks_are_right = lambda: not any("clock" in kind for kind in self.faults.counts)
         self.workload.bits_flipped = lambda: "bit flips" in self.faults.counts

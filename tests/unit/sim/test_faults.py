@@ -30,7 +30,7 @@ def play(kind: str, seed: int) -> Faults:
     durable = {"holdwater.durable.acks": "true"} if kind in ONLY_DURABLE else {}
     cluster = SimCluster(seed, Settings(broker=SMALL | durable, log_dir_count=2))
     workload = Workload(cluster, Rng(seed), interval_us=100_000)
-    faults = Faults(cluster, faults_of(kind), TOPIC, Rng(seed + 1))
+    faults = Faults(cluster, faults_of(kind), (TOPIC,), Rng(seed + 1))
     workload.bits_flipped = lambda: "bit flips" in faults.counts
     cluster.start()
     cluster.until("every broker is unfenced", cluster.all_unfenced, 10_000)
@@ -61,11 +61,23 @@ def test_the_same_faults_on_the_same_cluster_are_the_same_run() -> None:
 def test_randomness_of_a_fault_does_not_depend_on_the_others() -> None:
     cluster = SimCluster(1)
     one, other = faults_of("kill")[:2]
-    alone, together = Faults(cluster, (one,), TOPIC, Rng(5)), Faults(cluster, (other, one), TOPIC, Rng(5))
+    alone, together = Faults(cluster, (one,), (TOPIC,), Rng(5)), Faults(cluster, (other, one), (TOPIC,), Rng(5))
     together.rng_of(other).below(1 << 40)
     assert alone.rng_of(one).below(1 << 40) == together.rng_of(one).below(1 << 40)
     assert alone.rng_of(one).below(1 << 40) != alone.rng_of(other).below(1 << 40)
-    assert alone.rng_of(one).below(1 << 40) != Faults(cluster, (one,), TOPIC, Rng(6)).rng_of(one).below(1 << 40)
+    assert alone.rng_of(one).below(1 << 40) != Faults(cluster, (one,), (TOPIC,), Rng(6)).rng_of(one).below(1 << 40)
+
+
+def test_faults_that_aim_at_a_topic_that_nobody_has_made_hit_the_next_one() -> None:
+    cluster = SimCluster(1)
+    workload = Workload(cluster, Rng(1), interval_us=100_000)
+    cluster.start()
+    cluster.until("every broker is unfenced", cluster.all_unfenced, 10_000)
+    workload.begin()
+    cluster.run(3_000)
+    leaders = [Faults(cluster, (), topics, Rng(1)).leader() for topics in ((TOPIC,), ("not-made", TOPIC), ("not-made",))]
+    assert leaders[0] is leaders[1] is not None
+    assert leaders[2] is None
 
 
 def batches_of(count: int) -> bytes:
@@ -127,7 +139,7 @@ def test_a_power_loss_of_all_machines_strikes_no_cluster_that_is_not_durable() -
     cluster = SimCluster(1)
     cluster.start()
     cluster.until("every broker is unfenced", cluster.all_unfenced, 10_000)
-    faults = Faults(cluster, faults_of("power loss of all"), TOPIC, Rng(1))
+    faults = Faults(cluster, faults_of("power loss of all"), (TOPIC,), Rng(1))
     faults.begin()
     cluster.run(EACH_MS * STRIKES)
     assert faults.counts == {}
