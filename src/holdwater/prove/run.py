@@ -6,6 +6,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from holdwater.kernel.rng import Rng
+from holdwater.prove.absence import STARTING
 from holdwater.prove.conditions import CONDITIONS, World
 from holdwater.prove.errors import RunFailed
 from holdwater.prove.observe.final_log import FinalLogReader, Leaders, note_ends
@@ -53,8 +54,8 @@ class Run:
 
     def restore(self) -> None:
         """Undo a fault that is still there, on a cluster that goes on without us. Never raises."""
-        for broker, why in sorted(self._session.down.items()):
-            if why == "starting" or self._target.owned:
+        for broker, why in sorted(self._session.absences.down.items()):
+            if why == STARTING or self._target.owned:
                 continue
             verb = RESUME if why == PAUSE else START
             try:
@@ -131,7 +132,7 @@ class Run:
         self._victim = victim
         self._led = {view.partition: view.leader_epoch for view in views if view.leader == victim}
         replicated = [view.partition for view in views if victim in view.replicas]
-        self._session.mark_down(victim, step.fault)
+        self._session.absences.fault_begins(victim, step.fault)
         self._session.event(
             step.fault,
             broker=victim,
@@ -183,6 +184,7 @@ class Run:
             try:
                 Connection(node.host, node.port, timeout_s=0.5).close()
             except RpcError:
+                self._session.absences.is_gone(broker, time.monotonic_ns())
                 self._session.event("probe", what=fault, broker=broker, ok=True)
                 return
             self._tick()
@@ -190,11 +192,11 @@ class Run:
         self._progress.note(f"broker {broker} still answers")
 
     def _undo(self, _: Undo) -> None:
-        fault = self._session.down[self._victim]
+        fault = self._session.absences.down[self._victim]
         verb = RESUME if fault == PAUSE else START
         self._session.event(verb, broker=self._victim, round=self._round)
         self._progress.phase(f"broker {self._victim} {'resumed' if verb == RESUME else 'started again'}")
-        self._session.mark_starting(self._victim)
+        self._session.absences.is_undone(self._victim, time.monotonic_ns())
         (self._target.resume if verb == RESUME else self._target.start)(self._victim)
 
     _HANDLERS: ClassVar[dict[type, Any]] = {Steady: _steady, Await: _await, Hold: _hold, Rounds: _rounds_step, Fault: _fault, Undo: _undo}
@@ -246,7 +248,7 @@ class Run:
             brokers=session.brokers,
             latest=session.sampler.latest,
             acknowledged=session.acknowledged(),
-            down=frozenset(broker for broker, why in session.down.items() if why != "starting"),
+            down=frozenset(broker for broker, why in session.absences.down.items() if why != STARTING),
             since_ns=since_ns,
             victim=self._victim,
             led=self._led,

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from holdwater.prove.absence import Absences
 from holdwater.prove.errors import RunFailed, UsageError
 from holdwater.prove.evidence import Evidence
 from holdwater.prove.history.model import PartitionView
@@ -19,10 +20,6 @@ from holdwater.rpc import RpcError
 from holdwater.rpc.calls import Node, connect_to_any, describe_cluster, parse_bootstrap
 
 _ADMIN_LIMIT_S = 30.0
-_AWAY_LIMIT_S = 1.0
-"""A broker whose port nobody listens on for this long, without a fault of ours, was ended by somebody else."""
-_SILENT_LIMIT_S = 10.0
-"""A broker that takes connections or requests but does not answer is slow before it is lost."""
 _LOOP_STALL_MS = 100
 
 
@@ -63,13 +60,11 @@ class Session:
         self.seed = seed
         self.nodes: tuple[Node, ...] = ()
         self.brokers: tuple[int, ...] = ()
-        self.down: dict[int, str] = {}
+        self.absences = Absences()
         self.origin_ns = time.monotonic_ns()
         self._wall_origin_ns = time.time_ns()
         self._changed = threading.Condition()
-        self._away_since: dict[int, float] = {}
         self._told: set[str] = set()
-        self._down_at: dict[int, int] = {}
         self._pace = Pace()
         self._created = False
         self._processes: list[WorkloadProcess] = []
@@ -212,44 +207,28 @@ class Session:
 
     def check(self) -> None:
         """Look after clients, brokers and our own pace. Raises ``RunFailed`` when a client is gone."""
-        now = time.monotonic()
         for process in self._processes:
             if not process.alive and "positions" not in process.status and "left" not in process.status:
                 process.wait_ready()  # raises with what it said last
                 raise RunFailed(f"the {process.name} ended by itself", f"its output is in {process.log}")
         for broker, how in self.target.ended_by_themselves().items():
-            if broker not in self.down:
+            if broker not in self.absences.down:
                 what = f"broker {broker} ended by itself: {how}"
                 self._unexpected(what, "see its log in the evidence")
                 raise RunFailed(what, "see its log in the evidence")
         for sample in list(self.sampler.latest.values()):
-            self._check_broker(sample.broker, sample.reachable, sample.time_ns, now)
+            self._check_broker(sample.broker, sample.reachable, sample.time_ns)
 
-    def _check_broker(self, broker: int, reachable: bool, time_ns: int, now: float) -> None:
-        state = self.down.get(broker)
-        if reachable:
-            self._away_since.pop(broker, None)
-            if state == "starting":
-                del self.down[broker]
+    def _check_broker(self, broker: int, reachable: bool, sampled_ns: int) -> None:
+        if not reachable:
+            found = self.absences.silent(broker, time.monotonic_ns(), refused=self.sampler.refused.get(broker, False))
+        else:
+            was_down = broker in self.absences.down
+            found = self.absences.answered(broker, sampled_ns)
+            if was_down and broker not in self.absences.down:
                 self.event("back", broker=broker)
-            elif state is not None and time_ns - self._down_at[broker] > 1_000_000_000:
-                self._unexpected(f"broker {broker} came back though nobody here started it", "keep a supervisor from restarting it")
-            return
-        if state is not None:
-            return
-        since = self._away_since.setdefault(broker, now)
-        limit_s = _AWAY_LIMIT_S if self.sampler.refused.get(broker) else _SILENT_LIMIT_S
-        if now - since > limit_s:
-            self._unexpected(f"broker {broker} did not answer for {limit_s:g} s though nobody here stopped it", "see its log")
-
-    def mark_down(self, broker: int, fault: str) -> None:
-        """A fault of ours begins: until it is undone nobody else's help is expected."""
-        self.down[broker] = fault
-        self._down_at[broker] = time.monotonic_ns()
-
-    def mark_starting(self, broker: int) -> None:
-        """The fault is undone; the broker may take its time."""
-        self.down[broker] = "starting"
+        if found is not None:
+            self._unexpected(found.what, found.next_step)
 
     def _unexpected(self, what: str, next_step: str) -> None:
         if what not in self._told:

@@ -88,6 +88,7 @@ class ClassicMember(Member):
             return
         self.history.count("group-joined")
         self.member_id, self.generation = response.member_id, response.generation_id
+        self.ledger.told(self.member_id, self.generation, self.scheduler.now_us)
         if self.is_sure:
             self.ledger.joined(self.member_id, self.generation, asked_us)
         shares = self._share_out(response) if response.leader == self.member_id and not response.skip_assignment else []

@@ -83,6 +83,8 @@ class GroupLedger:
         self._leases: dict[int, Lease] = {}
         self._left_us: dict[str, int] = {}
         self._epochs: dict[str, tuple[int, int]] = {}
+        self._told_us: dict[tuple[str, int], int] = {}
+        """When a member was first told that it is one in a generation or member epoch."""
         self.names_given = 0
 
     # --- C1, C2: classic generations
@@ -90,6 +92,10 @@ class GroupLedger:
     def generation_before(self, moment_us: int) -> int:
         """The highest generation with an assignment that somebody was told of before a moment, -1 for none."""
         return max((generation for told_us, generation in self._synced if told_us < moment_us), default=-1)
+
+    def told(self, member_id: str, generation: int, now_us: int) -> None:
+        """A member was told its generation or member epoch, by whomever."""
+        self._told_us.setdefault((member_id, generation), now_us)
 
     def joined(self, member_id: str, generation: int, asked_us: int) -> None:
         """C1: a generation that is told to who asked after an assignment of generation g was told is g or higher."""
@@ -114,6 +120,7 @@ class GroupLedger:
 
     def heartbeat_answered(self, member_id: str, member_epoch: int, owned: list[int], asked_us: int, lease_ms: int, now_us: int) -> None:
         """A member of KIP-848 was told its member epoch, and that it may have ``owned``, which it takes. C1: its member epoch does not fall."""
+        self.told(member_id, member_epoch, now_us)
         before = self._epochs.get(member_id)
         if before is not None and asked_us > before[0] and member_epoch < before[1]:
             raise SafetyViolation("C1", f"{self.name}: {member_id} is told member epoch {member_epoch}, it had {before[1]}")
@@ -182,13 +189,18 @@ class GroupLedger:
             self._acknowledged.setdefault(commit.index, []).append(commit)
 
     def check_right(self, commit: Commit, asked_us: int) -> None:
-        """C3: a commit that was asked for then is accepted only in the current generation, or of who owns the partition (KIP-848)."""
+        """C3: a commit that was asked for then is accepted only in the current generation, or of who owns the partition (KIP-848).
+
+        Not so of a member that has joined since the owner was told, and does not know yet that it lost the partition: Kafka asks for its
+        member epoch only.
+        """
         what = f"{self.name}: {commit.member_id} committed {commit.index}@{commit.offset} in generation {commit.generation}"
         if self._left_us.get(commit.member_id, NEVER_US) < asked_us:
             raise SafetyViolation("C3", f"{what}, and had left")
         if self.has_leases:
             lease = self._leases.get(commit.index)
-            if lease is not None and lease.member_id != commit.member_id and lease.told_us < asked_us:
+            member_since_us = self._told_us.get((commit.member_id, commit.generation), -1)
+            if lease is not None and lease.member_id != commit.member_id and member_since_us < lease.told_us < asked_us:
                 raise SafetyViolation("C3", f"{what}, and {lease.member_id} owned it by then")
         elif self.generation_before(asked_us) > commit.generation:
             raise SafetyViolation("C3", f"{what}, current was {self.generation_before(asked_us)}")

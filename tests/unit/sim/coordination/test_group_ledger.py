@@ -104,6 +104,15 @@ class TestTheRightToCommit:
         assert found(lambda: accepted(made, 10, 110, 200)) == "C3"
         assert found(lambda: accepted(made, 10, 110, 200, generation=2)) == ""
 
+    def test_a_commit_of_who_has_joined_again_and_does_not_know_what_it_lost(self) -> None:
+        made = ledger(has_leases=True)
+        made.told("a", 1, 40)
+        made.heartbeat_answered("b", 2, [0], 50, LEASE_MS, 100)
+        assert found(lambda: accepted(made, 10, 130, 200)) == "C3"
+        made.told("a", 3, 120)
+        assert found(lambda: accepted(made, 10, 130, 200, generation=3)) == ""
+        assert found(lambda: accepted(made, 10, 130, 200)) == "C3"
+
     def test_a_commit_of_a_partition_that_is_another_members_by_now(self) -> None:
         made = ledger(has_leases=True)
         made.heartbeat_answered("b", 2, [0], 50, LEASE_MS, 100)
