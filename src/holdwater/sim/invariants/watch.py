@@ -49,6 +49,8 @@ class Watch:
         self.metadata_ledger = CommittedLog("the metadata log")
         self.newest = EMPTY_IMAGE
         """The image with the highest offset that any node has had."""
+        self.deleted: dict[bytes, int] = {}
+        """Topics that are gone, with the offset of an image that has them no more."""
         self.excused_until_us: dict[int, int] = {}
         self.quorum_seen: dict[int, QuorumSeen] = {}
         """Each member as it was last seen, whether it runs or not."""
@@ -200,6 +202,7 @@ class Watch:
             return
         for topic_id, topic in before.topics.items():
             if topic_id not in now.topics:
+                self.deleted[topic_id] = now.last_offset
                 self.tell("metadata", f"topic {topic.name} is deleted")
         for topic_id, topic in now.topics.items():
             if before.topics.get(topic_id) is not topic:

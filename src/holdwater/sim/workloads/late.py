@@ -94,10 +94,11 @@ class LateSender(Client):
         connection.request(_produce(chosen), BY_ID, ProduceResponse, REQUEST_TIMEOUT_US, self._then(chosen, lacks, _produce_answer))
 
     def _lacks(self, node_id: int, topic_id: bytes) -> Callable[[], bool]:
-        """Whether a broker knows that a topic is no more: now, and from now on in this process."""
+        """Whether a broker knows that a topic is no more: now, and from now on in this process. One that starts may not have heard of it yet."""
         node = self._cluster.nodes[node_id]
         incarnation = node.incarnation
-        lacked = node.broker is not None and topic_id in self.history.topics and topic_id not in node.broker.image.topics
+        deleted_by = self._cluster.watch.deleted.get(topic_id)
+        lacked = node.broker is not None and deleted_by is not None and node.broker.image.last_offset >= deleted_by
         return lambda: lacked and node.incarnation == incarnation
 
     def _then(self, chosen: Remembered, lacks: Callable[[], bool], read: Callable[[Any], tuple[int, int]]) -> Callable[[Any], None]:

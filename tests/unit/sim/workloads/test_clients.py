@@ -1,6 +1,7 @@
 """What clients make of answers that no broker may give, and of those that it may: a broker that a test scripts answers them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
@@ -428,8 +429,8 @@ class TestLateRequests:
         with pytest.raises(SafetyViolation, match="P: late"):
             stage.run(1_000)
 
-    @pytest.mark.parametrize("deleted", [True, False])
-    def test_a_deleted_topic_serves_nothing(self, deleted: bool) -> None:
+    @pytest.mark.parametrize(("deleted_by", "heard_to"), [(50, 50), (50, 49), (None, 50)])
+    def test_a_deleted_topic_serves_nothing(self, deleted_by: int | None, heard_to: int) -> None:
         stage = Stage(records=0)
         made = producer(stage, Appender())
         late = self.sender(stage)
@@ -438,11 +439,13 @@ class TestLateRequests:
         made.stop()
         stage.broker.topics[TOPIC] = NEW_ID
         stage.broker.answers[FetchRequest] = lambda request: served()
-        if deleted:
-            stage.cluster.nodes[1].broker = Mock(image=EMPTY_IMAGE)  # the broker knows of no topic
+        stage.cluster.nodes[1].broker = Mock(image=replace(EMPTY_IMAGE, last_offset=heard_to))
+        if deleted_by is not None:
+            stage.cluster.watch.deleted[TOPIC_ID] = deleted_by
+        if deleted_by == heard_to:
             with pytest.raises(SafetyViolation, match=r"M7: late: orders-0 .* is deleted, the broker knows it, and serves it"):
                 stage.run(10_000)
-        else:  # a broker that has not heard of it goes on
+        else:  # a broker that has not heard of it goes on, also one that has just started and knows of no topic
             stage.broker.answers[ProduceRequest] = lambda request: produced(-1, int(ErrorCode.UNKNOWN_TOPIC_ID))
             stage.run(10_000)
             assert stage.history.counters["late-fetch"] > 10
