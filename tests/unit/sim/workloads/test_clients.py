@@ -1,14 +1,12 @@
 """What clients make of answers that no broker may give, and of those that it may: a broker that a test scripts answers them."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from tests.support.scripted_broker import TOPIC_ID, ScriptedBroker
 
-from holdwater.core.metadata.image import EMPTY_IMAGE
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.rng import Rng
 from holdwater.sim.cluster import SimCluster
@@ -439,7 +437,7 @@ class TestLateRequests:
         made.stop()
         stage.broker.topics[TOPIC] = NEW_ID
         stage.broker.answers[FetchRequest] = lambda request: served()
-        stage.cluster.nodes[1].broker = Mock(image=replace(EMPTY_IMAGE, last_offset=heard_to))
+        stage.cluster.nodes[1].broker = Mock(image=Mock(topics={}, last_offset=heard_to))
         if deleted_by is not None:
             stage.cluster.watch.deleted[TOPIC_ID] = deleted_by
         if deleted_by == heard_to:
