@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.cluster import RunningCluster, eventually, running
+
+from holdwater.cluster.control import send, wait_until
 
 TOPIC = "t"
 
@@ -21,6 +25,13 @@ def finish(process: "subprocess.Popen[str]") -> list[dict[str, Any]]:
     out, error = process.communicate(timeout=60)
     assert (process.returncode, error) == (0, "")
     return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def one_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+    with running(tmp_path_factory.mktemp("cluster"), brokers=1, settings={"group.initial.rebalance.delay.ms": "0"}) as cluster:
+        cluster.create_topic(TOPIC)
+        yield cluster
 
 
 def produce(cluster: RunningCluster, count: int) -> None:
@@ -74,3 +85,109 @@ def test_two_members_share_the_partitions(tmp_path: Path) -> None:
             assert process.returncode == 143
             assert of(said, "partitions_revoked")
             assert said[-1]["name"] == "shutdown_complete"
+
+
+ENDINGS = {
+    "no offset": (("--reset-policy", "none"), "no previously committed offset", "--reset-policy"),
+    "no offset, KIP-848": (("--reset-policy", "none", "--group-protocol", "consumer"), "no previously committed offset", "--reset-policy"),
+    "topic": (("--topic", "bad/topic"), "'bad/topic' is no topic name", "1 to 249 of"),
+    "topic, KIP-848": (("--topic", "bad/topic", "--group-protocol", "consumer"), "'bad/topic' is no topic name", "1 to 249 of"),
+    "session timeout": (("--session-timeout", "10"), "Invalid session timeout", "group.min.session.timeout.ms"),
+    "assignor": (("--group-protocol", "consumer", "--group-remote-assignor", "nosuch"), "assignor", "--group-remote-assignor"),
+}
+
+
+@pytest.mark.parametrize("case", ENDINGS)
+def test_it_ends_on_what_it_will_not_get_over(one_broker: RunningCluster, case: str) -> None:
+    arguments, why, next_step = ENDINGS[case]
+    begin = time.monotonic()
+    ended(start(one_broker, "verifiable-consumer", "--group-id", f"ends: {case}", *arguments), why, next_step)
+    assert time.monotonic() - begin < 20
+
+
+def ended(process: "subprocess.Popen[str]", why: str, next_step: str) -> None:
+    """It said in two lines what is wrong and what to do, and left in order."""
+    try:
+        out, error = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    what, after = error.splitlines()
+    assert what.startswith("holdwater verifiable-consumer: ")
+    assert why in what
+    assert after.startswith("next: ")
+    assert next_step in after
+    assert process.returncode == 1
+    said = [json.loads(line) for line in out.splitlines()]
+    assert [line["name"] for line in said[-2:]] == ["shutdown_complete", "shutdown_requested"]
+    assert len(of(said, "partitions_assigned")) <= len(of(said, "partitions_revoked"))
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_of_two_with_one_instance_id_one_ends(one_broker: RunningCluster, protocol: str) -> None:
+    """The classic protocol fences the first, KIP-848 keeps the second out."""
+    arguments = ("--group-id", f"static-{protocol}", "--group-instance-id", "i1", "--group-protocol", protocol, "--max-messages", "-1")
+    first = start(one_broker, "verifiable-consumer", *arguments)
+    assert first.stdout is not None
+    before = [json.loads(first.stdout.readline()) for _ in range(2)]
+    assert before[-1]["name"] == "partitions_assigned"
+    second = start(one_broker, "verifiable-consumer", *arguments)
+    try:
+        if protocol == "classic":
+            ended(first, "Static consumer fenced", "--group-instance-id")
+        else:
+            ended(second, "instance ID is still used", "--group-instance-id")
+    finally:
+        stays = second if protocol == "classic" else first
+        stays.terminate()
+        stays.communicate(timeout=30)
+    assert stays.returncode == 143
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_it_waits_for_a_topic_that_is_not_there_yet(one_broker: RunningCluster, tmp_path: Path, protocol: str) -> None:
+    (tmp_path / "c").write_text("topic.metadata.refresh.interval.ms=1000\n")
+    topic = ("--topic", f"later-{protocol}", "--max-messages", "5")
+    group = ("--group-id", f"waits-{protocol}", "--group-protocol", protocol, "--command-config", str(tmp_path / "c"))
+    waiting = start(one_broker, "verifiable-consumer", *topic, *group)
+    time.sleep(3)
+    assert waiting.poll() is None
+    finish(start(one_broker, "verifiable-producer", *topic))
+    assert sum(line["count"] for line in of(finish(waiting), "records_consumed")) == 5
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_it_lives_through_kills(tmp_path: Path, protocol: str) -> None:
+    """Of the coordinator, of the leaders, and of all brokers at once."""
+    group = ("--group-id", "g", "--group-protocol", protocol, "--max-messages", "60")
+    with running(tmp_path / "cluster", settings={"group.initial.rebalance.delay.ms": "0"}) as cluster:
+        cluster.create_topic(TOPIC, partitions=3)
+        produce(cluster, 30)
+        process = start(cluster, "verifiable-consumer", *group)
+        try:
+            kill_all(cluster, process)
+            produce(cluster, 30)
+            out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert sum(line["count"] for line in of([json.loads(line) for line in out.splitlines()], "records_consumed")) >= 60
+
+
+def kill_all(cluster: RunningCluster, process: "subprocess.Popen[str]") -> None:
+    """One after another, then all at once; the consumer must outlive each."""
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["name"] == "startup_complete"
+    for broker in sorted(cluster.ports):
+        cluster.kill(broker)
+        time.sleep(1)
+        cluster.start(broker)
+        assert process.poll() is None
+    for broker in sorted(cluster.ports):
+        cluster.kill(broker)
+    time.sleep(2)
+    assert process.poll() is None
+    for broker in sorted(cluster.ports):
+        send(cluster.directory, "start", broker)
+    for broker in sorted(cluster.ports):
+        wait_until(cluster.directory, broker, ("ready",), 60)
+    assert process.poll() is None

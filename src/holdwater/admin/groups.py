@@ -1,26 +1,45 @@
 """Groups: listed, described, deleted; their committed offsets shown beside the ends of the log, and moved.
 
-Every result is made of plain dictionaries, as they are printed with ``--format json``.
+Every result is made of plain dictionaries, as they are printed with ``--format json``. Where several groups are asked for, one that fails does
+not hide the others: its row has an ``error``, and in ``next`` what to do.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, ConsumerGroupType, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from holdwater.admin.errors import AdminError
+from holdwater.admin.client import REQUEST_S, Client
+from holdwater.admin.errors import PASSING, AdminError
 
-REQUEST_S = 15.0
 Row = dict[str, Any]
-_Result = TypeVar("_Result")
+Place = tuple[str, int]
 
 
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)  # pyright: ignore[reportPrivateUsage]
+_HAS_MEMBERS = (
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.NON_EMPTY_GROUP,
+    KafkaError.STALE_MEMBER_EPOCH,
+    KafkaError.FENCED_MEMBER_EPOCH,
+)
+"""How a group with members refuses a commit that comes from no member."""
 _EARLIEST: Any = OffsetSpec.earliest()
 _LATEST: Any = OffsetSpec.latest()
+_REBALANCING = "rebalancing"
+_INT64 = 1 << 63
+
+
+class Listed(NamedTuple):
+    """Rows, and why there may be others."""
+
+    rows: list[Row]
+    problem: AdminError | None
 
 
 class Groups:
@@ -28,125 +47,193 @@ class Groups:
 
     def __init__(self, config: dict[str, Any]) -> None:
         """``config``: librdkafka's, ``bootstrap.servers`` at least."""
-        settings: Any = {"client.id": "holdwater", "logger": _Silent(), **config}
-        try:
-            self._client = AdminClient(settings)
-        except KafkaException as error:
-            raise AdminError(f"librdkafka refuses a setting: {error.args[0].str()}", "correct it in -X or --command-config") from error
+        self._asking = Client(config)
+        self._client = self._asking.client
 
-    def list_all(self) -> list[Row]:
-        """One row for each group: ``group``, ``state``, ``type``, ``simple`` (no member has ever joined through a protocol)."""
-        result = _wait("listing groups", self._client.list_consumer_groups(request_timeout=REQUEST_S))
-        for error in result.errors:
-            raise AdminError.of("listing groups", error.args[0], "check that every broker is up: each lists its own groups")
+    def list_all(self) -> Listed:
+        """One row for each group: ``group``, ``state``, ``type``, ``simple`` (no member has ever joined through a protocol).
+
+        Each broker lists the groups that it coordinates; the problem names the brokers that did not.
+        """
+        result = self._asking.ask("listing groups", lambda limit_s: self._client.list_consumer_groups(request_timeout=limit_s))
         rows = [
-            {"group": each.group_id, "state": _word(each.state), "type": _word(each.type), "simple": each.is_simple_consumer_group}
+            {"group": each.group_id, "state": _state(each), "type": _word(each.type), "simple": each.is_simple_consumer_group}
             for each in result.valid
         ]
-        return sorted(rows, key=lambda row: row["group"])
+        problem = self._unlisted(result.errors[0], answered=bool(rows)) if result.errors else None
+        return Listed(sorted(rows, key=lambda row: row["group"]), problem)
+
+    def _unlisted(self, error: KafkaError, *, answered: bool) -> AdminError:
+        """Raises when it was not a part of the brokers, but all of them."""
+        if not answered and not self._asking.answered():
+            raise self._asking.nobody()
+        silent = self._asking.silent()
+        who = f"broker {', '.join(silent)} did not list its groups" if silent else "a broker did not list its groups"
+        return AdminError.of(who, error, "" if error.code() in PASSING else "check that every broker is up: each lists its own groups")
 
     def describe(self, group_ids: Sequence[str]) -> list[Row]:
         """For each group its state, coordinator and assignor, its ``members``, and its ``offsets`` as ``offsets`` gives them."""
-        described = self._client.describe_consumer_groups(list(group_ids), request_timeout=REQUEST_S)
-        return [self._described(group_id, described[group_id]) for group_id in group_ids]
+        ids = list(dict.fromkeys(group_ids))
+        answers = self._described(ids)
+        there = [group_id for group_id in ids if not isinstance(answers[group_id], KafkaError) and not _is_dead(answers[group_id])]
+        committed = self._committed(there)
+        return [self._description(group_id, answers[group_id], committed.get(group_id)) for group_id in ids]
 
-    def _described(self, group_id: str, answer: Future[Any]) -> Row:
-        found = _wait(f"describing group {group_id}", answer)
-        coordinator = found.coordinator
+    def _described(self, ids: list[str]) -> dict[str, Any]:
+        return self._asking.ask_each(ids, lambda names, limit_s: self._client.describe_consumer_groups(names, request_timeout=limit_s))
+
+    def _committed(self, ids: list[str]) -> dict[str, Any]:
+        """The committed offsets of each group, or the error; librdkafka asks for one group at a time.
+
+        Only for groups that were described just before: librdkafka crashes when a broker answers this request with NOT_COORDINATOR (its issue 5040),
+        as it then turns to the consumer that an AdminClient has not. A coordinator that has described a group answers.
+        """
+
+        def send(names: list[str], limit_s: float) -> dict[str, Future[Any]]:
+            return {
+                name: self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=limit_s)[name]
+                for name in names
+            }
+
+        return self._asking.ask_each(ids, send)
+
+    def _description(self, group_id: str, found: Any, committed: Any) -> Row:
+        """A row of ``describe``."""
+        try:
+            if _is_dead(_or_raise(f"describing group {group_id}", found)):
+                return {"group": group_id, "state": "dead", **_error(_no_group(group_id))}
+            coordinator = found.coordinator
+            return {
+                "group": group_id,
+                "state": _state(found),
+                "type": _word(found.type),
+                "coordinator": None if coordinator is None else {"id": coordinator.id, "host": coordinator.host, "port": coordinator.port},
+                "assignor": found.partition_assignor,
+                "members": [_member(each) for each in found.members],
+                "offsets": self._offset_rows(group_id, found, committed),
+            }
+        except AdminError as problem:
+            return {"group": group_id, "state": None, **_error(problem)}
+
+    def offsets(self, group_id: str) -> list[Row]:
+        """Committed offsets by partition: ``topic``, ``partition``, ``committed``, ``end`` (``None`` where there is none to be had), ``lag``,
+        ``metadata``, and the ``member`` that the partition is assigned to, or "". Assigned partitions come without a committed offset too."""
+        found = _or_raise(f"describing group {group_id}", self._described([group_id])[group_id])
+        if _is_dead(found):
+            raise _no_group(group_id)
+        return self._offset_rows(group_id, found, self._committed([group_id])[group_id])
+
+    def _offset_rows(self, group_id: str, found: Any, committed: Any) -> list[Row]:
+        known = _known(_or_raise(f"reading the offsets of group {group_id}", committed))
+        owners = _owners(found.members)
+        places = sorted({*known, *owners})
+        there = self._partitions({topic for topic, _ in places})
+        ends = self._ends([place for place in places if there.get(place)], _LATEST)
+        return [_offset_row(place, known.get(place), ends.get(place), owners.get(place, "")) for place in places]
+
+    def _partitions(self, topics: Iterable[str]) -> dict[Place, bool]:
+        """The partitions of those of the topics that there are, and whether each has a leader.
+
+        All topics are listed: to ask for one by its name would create it where the brokers create topics by themselves. To look for its ends
+        might too, so that is done only for what is found here.
+        """
+        wanted = set(topics)
+        if not wanted:
+            return {}
+        try:
+            known = self._client.list_topics(timeout=REQUEST_S).topics
+        except KafkaException as error:
+            raise AdminError.of("listing topics", error.args[0]) from error
         return {
-            "group": group_id,
-            "state": _word(found.state),
-            "type": _word(found.type),
-            "coordinator": None if coordinator is None else {"id": coordinator.id, "host": coordinator.host, "port": coordinator.port},
-            "assignor": found.partition_assignor,
-            "members": [_member(each) for each in found.members],
-            "offsets": self.offsets(group_id, _owners(found.members)),
+            (name, number): partition.leader >= 0
+            for name in sorted(wanted & known.keys())
+            for number, partition in sorted(known[name].partitions.items())
         }
 
-    def offsets(self, group_id: str, owners: dict[tuple[str, int], str] | None = None) -> list[Row]:
-        """Committed offsets by partition: ``topic``, ``partition``, ``committed``, ``end`` (``None`` when there is no such partition any more),
-        ``lag``, ``metadata``, and the ``member`` that ``owners`` names. Partitions of ``owners`` come without a committed offset too."""
-        answer = self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group_id)], request_timeout=REQUEST_S)
-        committed = _wait(f"reading the offsets of group {group_id}", answer[group_id])
-        owners = owners or {}
-        known = {(each.topic, each.partition): each for each in committed.topic_partitions if each.error is None and each.offset >= 0}
-        places = sorted({**dict.fromkeys(known), **dict.fromkeys(owners)})
-        ends = self._ends(places, _LATEST)
-        return [_offset_row(place, known.get(place), ends[place], owners.get(place, "")) for place in places]
-
-    def _ends(self, places: Sequence[tuple[str, int]], where: Any) -> dict[tuple[str, int], int | None]:
+    def _ends(self, places: Sequence[Place], where: Any) -> dict[Place, int | None]:
         """An offset of each partition; ``None`` where there is none to be had."""
         if not places:
             return {}
-        asked = {TopicPartition(topic, partition): where for topic, partition in places}
-        answers = self._client.list_offsets(asked, request_timeout=REQUEST_S)
-        found: dict[tuple[str, int], int | None] = dict.fromkeys(places)
-        for place, answer in answers.items():
-            try:
-                offset = answer.result(REQUEST_S + 5).offset
-            except KafkaException as error:
-                if error.args[0].code() in _GONE:
-                    continue
-                raise AdminError.of(
-                    f"looking for the ends of {place.topic}-{place.partition}", error.args[0], "check the brokers"
-                ) from error
-            found[place.topic, place.partition] = offset if offset >= 0 else None
-        return found
+
+        def send(asked: list[Place], limit_s: float) -> dict[Place, Future[Any]]:
+            wanted = {TopicPartition(topic, partition): where for topic, partition in asked}
+            sent = self._client.list_offsets(wanted, request_timeout=limit_s)
+            return {(each.topic, each.partition): answer for each, answer in sent.items()}
+
+        return {place: _end(place, answer) for place, answer in self._asking.ask_each(places, send).items()}
 
     def delete(self, group_ids: Sequence[str]) -> list[Row]:
-        """Delete empty groups with their offsets: ``group``, and ``error`` when it was not deleted."""
-        answers = self._client.delete_consumer_groups(list(group_ids), request_timeout=REQUEST_S)
-        rows: list[Row] = []
-        for group_id in group_ids:
-            try:
-                _wait(f"deleting group {group_id}", answers[group_id])
-            except AdminError as problem:
-                rows.append({"group": group_id, "deleted": False, "error": str(problem)})
-            else:
-                rows.append({"group": group_id, "deleted": True})
-        return rows
+        """Delete empty groups with their offsets: ``group``, ``deleted``, and ``error`` and ``next`` when it was not deleted."""
+        ids = list(dict.fromkeys(group_ids))
+        answers = self._asking.ask_each(ids, lambda names, limit_s: self._client.delete_consumer_groups(names, request_timeout=limit_s))
+        return [_deleted(group_id, answers[group_id]) for group_id in ids]
 
     def plan(self, group_id: str, topics: Sequence[str], target: "Target") -> list[Row]:
-        """Where a group's offsets would be moved to: ``topic``, ``partition``, ``committed``, ``target``.
+        """Where a group's offsets would be moved to: ``topic``, ``partition``, ``committed``, ``target``, and ``asked``, which is another
+        offset than ``target`` when the log does not hold it.
 
-        Without ``topics`` those partitions that have a committed offset; else every partition of the topics.
+        Without ``topics`` those partitions that have a committed offset; else every partition of the topics. Raises ``AdminError`` when
+        that leaves nothing to move.
         """
-        rows = {(row["topic"], row["partition"]): row["committed"] for row in self.offsets(group_id)}
-        places = [place for place in rows if place[0] in topics or not topics]
-        for topic in topics:
-            places += [place for place in self._partitions(topic) if place not in rows]
-        ends = self._ends(places, target.spec) if target.spec is not None else {}
-        low, high = self._ends(places, _EARLIEST), self._ends(places, _LATEST)
-        planned: list[Row] = []
-        for place in sorted(places):
-            wanted = ends.get(place) if target.spec is not None else target.offset(rows.get(place))
-            if wanted is None and target.spec is not None:
-                wanted = high[place]  # nothing so late is in the log
-            if wanted is not None:
-                planned.append(_planned(place, rows.get(place), wanted, low[place], high[place]))
+        found = _or_raise(f"describing group {group_id}", self._described([group_id])[group_id])
+        answer = None if _is_dead(found) else self._committed([group_id])[group_id]
+        known = {} if answer is None else _known(_or_raise(f"reading the offsets of group {group_id}", answer))
+        committed = {place: each.offset for place, each in known.items()}
+        if not committed and not topics:
+            raise AdminError(f"group {group_id} has no committed offset, so there is nothing to move", "name a topic with --topic")
+        planned = self._planned(self._movable(committed, topics), committed, target)
+        if not planned:
+            raise AdminError(f"there is no offset of group {group_id} that could be moved there", f"holdwater group offsets {group_id}")
         return planned
 
-    def _partitions(self, topic: str) -> list[tuple[str, int]]:
-        try:
-            known = self._client.list_topics(topic, timeout=REQUEST_S).topics[topic]
-        except KafkaException as error:
-            raise AdminError.of(f"looking for topic {topic}", error.args[0], "check the brokers") from error
-        if known.error is not None:
-            raise AdminError.of(f"looking for topic {topic}", known.error, "check --topic")
-        return [(topic, number) for number in sorted(known.partitions)]
+    def _movable(self, committed: Mapping[Place, int], topics: Sequence[str]) -> list[Place]:
+        """The partitions that a plan is about. Raises ``AdminError`` for a topic that there is not, and a partition without a leader."""
+        there = self._partitions(topics or {topic for topic, _ in committed})
+        for topic in topics:
+            if all(place[0] != topic for place in there):
+                raise AdminError(f"there is no topic {topic}", "check --topic")
+        places = [place for place in there if topics or place in committed]
+        for place in places:
+            if not there[place]:
+                raise AdminError(f"{place[0]}-{place[1]} has no leader, which would know its offsets", "start the brokers of its replicas")
+        return places
+
+    def _planned(self, places: Sequence[Place], committed: Mapping[Place, int], target: "Target") -> list[Row]:
+        low, high = self._ends(places, _EARLIEST), self._ends(places, _LATEST)
+        found = self._ends(places, target.spec) if target.spec is not None else {}
+        planned: list[Row] = []
+        for place in places:
+            start, end = low[place], high[place]
+            if start is None or end is None:  # deleted in between
+                continue
+            wanted = target.offset(committed.get(place)) if target.spec is None else found[place]
+            if wanted is None and target.spec is not None:
+                wanted = end  # nothing so late is in the log
+            if wanted is not None:
+                planned.append(
+                    {
+                        "topic": place[0],
+                        "partition": place[1],
+                        "committed": committed.get(place),
+                        "target": min(max(wanted, start), end),
+                        "asked": wanted,
+                    }
+                )
+        return planned
 
     def move(self, group_id: str, rows: Sequence[Row]) -> None:
         """Commit the ``target`` of each row for a group, which must have no live members."""
-        wanted = [TopicPartition(row["topic"], row["partition"], row["target"]) for row in rows]
-        answer = self._client.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group_id, wanted)], request_timeout=REQUEST_S)
-        done = _wait(
-            f"moving the offsets of group {group_id}", answer[group_id], "stop the group's consumers first: it must have no members"
-        )
-        for each in done.topic_partitions:
+        wanted = [ConsumerGroupTopicPartitions(group_id, [TopicPartition(row["topic"], row["partition"], row["target"]) for row in rows])]
+
+        def send(names: list[str], limit_s: float) -> dict[str, Future[Any]]:
+            return self._client.alter_consumer_group_offsets(wanted, request_timeout=limit_s)
+
+        answer = self._asking.ask_each([group_id], send)[group_id]
+        if isinstance(answer, KafkaError):
+            raise _not_moved(group_id, f"moving the offsets of group {group_id}", answer)
+        for each in answer.topic_partitions:
             if each.error is not None:
-                raise AdminError.of(
-                    f"moving {each.topic}-{each.partition} of group {group_id}", each.error, "stop the group's consumers first"
-                )
+                raise _not_moved(group_id, f"moving {each.topic}-{each.partition} of group {group_id}", each.error)
 
 
 class Target:
@@ -159,35 +246,77 @@ class Target:
         if text in {"earliest", "latest"}:
             self.spec = _EARLIEST if text == "earliest" else _LATEST
         elif text.startswith("@"):
-            self.spec = OffsetSpec.for_timestamp(int(text[1:]))
+            self.spec = OffsetSpec.for_timestamp(_natural(text[1:]))
         elif text == "current":
             self.offset = lambda committed: committed
         elif text[:1] in {"+", "-"}:
-            shift = int(text)
+            shift = _natural(text[1:]) * (1 if text[0] == "+" else -1)
             self.offset = lambda committed: None if committed is None else committed + shift
         else:
-            wanted = int(text)
+            wanted = _natural(text)
             self.offset = lambda committed: wanted
 
 
-class _Silent:
-    """Swallows librdkafka's log lines: errors come back as errors."""
+def _natural(text: str) -> int:
+    """Plain digits that fit the protocol; Python's own reader takes ``1_0`` and the digits of other scripts too. Raises ``ValueError``."""
+    if re.fullmatch(r"[0-9]{1,19}", text) is None or int(text) >= _INT64:
+        raise ValueError(text)
+    return int(text)
 
-    def log(self, *args: Any, **kwargs: Any) -> None:
-        """See the class."""
+
+def _or_raise(doing: str, answer: Any) -> Any:
+    if isinstance(answer, KafkaError):
+        raise AdminError.of(doing, answer)
+    return answer
 
 
-def _wait(doing: str, answer: "Future[_Result]", next_step: str = "") -> Any:
-    try:
-        return answer.result(REQUEST_S + 5)
-    except KafkaException as error:
-        raise AdminError.of(doing, error.args[0], next_step) from error
-    except TimeoutError as error:
-        raise AdminError(f"{doing}: no answer within {REQUEST_S:g} s", "check the brokers and -b") from error
+def _error(problem: AdminError) -> Row:
+    return {"error": str(problem), "next": problem.next_step}
+
+
+def _no_group(group_id: str) -> AdminError:
+    return AdminError(f"there is no group {group_id}", "holdwater group list")
+
+
+def _not_moved(group_id: str, doing: str, error: KafkaError) -> AdminError:
+    if error.code() in _HAS_MEMBERS:
+        return AdminError(f"group {group_id} has members, so its offsets were not moved", "stop its consumers first")
+    return AdminError.of(doing, error)
+
+
+def _deleted(group_id: str, answer: Any) -> Row:
+    if isinstance(answer, KafkaError):
+        return {"group": group_id, "deleted": False, **_error(AdminError.of(f"deleting group {group_id}", answer))}
+    return {"group": group_id, "deleted": True}
+
+
+def _is_dead(found: Any) -> bool:
+    """Dead is what brokers say of a group that there is not."""
+    return found.state is ConsumerGroupState.DEAD
+
+
+def _state(found: Any) -> str:
+    """The state in a word. librdkafka knows those of classic groups alone; a consumer group (KIP-848) has two more, Assigning and Reconciling,
+    both of which are a rebalance, and librdkafka calls either unknown."""
+    if found.state is ConsumerGroupState.UNKNOWN and found.type is ConsumerGroupType.CONSUMER:
+        return _REBALANCING
+    return _word(found.state)
 
 
 def _word(value: Any) -> str:
     return "" if value is None else value.name.lower().replace("_", "-")
+
+
+def _known(committed: Any) -> dict[Place, Any]:
+    return {(each.topic, each.partition): each for each in committed.topic_partitions if each.error is None and each.offset >= 0}
+
+
+def _end(place: Place, answer: Any) -> int | None:
+    if isinstance(answer, KafkaError):
+        if answer.code() in _GONE:
+            return None
+        raise AdminError.of(f"looking for the ends of {place[0]}-{place[1]}", answer)
+    return answer.offset if answer.offset >= 0 else None
 
 
 def _member(member: Any) -> Row:
@@ -205,17 +334,11 @@ def _assigned(member: Any) -> list[Any]:
     return [] if assignment is None else sorted(assignment.topic_partitions, key=lambda each: (each.topic, each.partition))
 
 
-def _owners(members: Sequence[Any]) -> dict[tuple[str, int], str]:
+def _owners(members: Sequence[Any]) -> dict[Place, str]:
     return {(each.topic, each.partition): member.member_id for member in members for each in _assigned(member)}
 
 
-def _planned(place: tuple[str, int], committed: int | None, wanted: int, low: int | None, high: int | None) -> Row:
-    """A row of a plan; the target is brought within what the log holds."""
-    target = max(wanted, low or 0) if high is None else min(max(wanted, low or 0), high)
-    return {"topic": place[0], "partition": place[1], "committed": committed, "target": target}
-
-
-def _offset_row(place: tuple[str, int], committed: Any, end: int | None, member: str) -> Row:
+def _offset_row(place: Place, committed: Any, end: int | None, member: str) -> Row:
     offset = None if committed is None else committed.offset
     return {
         "topic": place[0],

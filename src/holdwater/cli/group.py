@@ -2,15 +2,21 @@
 
   holdwater group list -b HOST:PORT
   holdwater group describe GROUP... -b HOST:PORT                  state, members, offsets and lag
-  holdwater group offsets GROUP -b HOST:PORT                      committed offsets and lag alone
+  holdwater group offsets GROUP -b HOST:PORT                      committed offsets, lag and members alone
   holdwater group offsets GROUP --to earliest -b HOST:PORT        where that would move them; --execute moves them
   holdwater group delete GROUP... -b HOST:PORT                    empty groups, with their offsets
 
-Printed as a table on a terminal, as JSON lines into a pipe. Exit codes: 0 done, 1 the cluster refused, 2 usage.
+Printed as a table on a terminal, as JSON lines into a pipe. The state "rebalancing" of a group of type consumer (KIP-848) is what Kafka calls
+Assigning or Reconciling; librdkafka does not tell which. A group that fails does not hide the others: errors are on standard error, and in
+JSON its line has "error" and "next".
+
+Exit codes: 0 done; 1 there is no such group, or the cluster refused, or it did not answer, or only a part of it did (list then prints what the
+others said); 2 usage.
 """
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdwater.admin import Groups
+    from holdwater.admin.groups import Target
 
 Row = dict[str, Any]
 _LIST = ("group", "state", "type")
@@ -34,9 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_argument("--format", choices=("text", "json"), help="default: text on a terminal, json (one object a line) into a pipe")
     commands = parser.add_subparsers(dest="what", required=True, metavar="list | describe | offsets | delete")
     commands.add_parser("list", parents=[shared], help="all groups, with state and type")
-    for name, summary in (("describe", "state, members, offsets and lag"), ("delete", "delete empty groups with their offsets")):
-        one = commands.add_parser(name, parents=[shared], help=summary)
-        one.add_argument("groups", nargs="+", metavar="GROUP")
+    describe = commands.add_parser("describe", parents=[shared], help="state, members, offsets and lag")
+    describe.add_argument("groups", nargs="+", metavar="GROUP")
     offsets = commands.add_parser("offsets", parents=[shared], help="show or move committed offsets")
     offsets.add_argument("groups", nargs=1, metavar="GROUP")
     offsets.add_argument(
@@ -44,20 +50,82 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     offsets.add_argument("--topic", action="append", default=[], help="only this topic, and all its partitions; repeatable, with --to")
     offsets.add_argument("--execute", action="store_true", help="move them, instead of printing what would be done")
+    delete = commands.add_parser("delete", parents=[shared], help="delete empty groups with their offsets")
+    delete.add_argument("groups", nargs="+", metavar="GROUP")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns the exit code; prints errors with what to do next."""
-    from holdwater.admin import AdminError, Groups
+    from holdwater.admin import AdminError
     from holdwater.prove.errors import UsageError
 
     try:
-        return _COMMANDS[arguments.what](Groups(_config(arguments)), arguments)
+        code = _act(arguments)
+        print(end="", flush=True)  # a full disk must be noticed here, where it can be said
+        return code
     except (AdminError, UsageError) as error:
-        print(f"holdwater group: {error}", file=sys.stderr)
-        if error.next_step:
-            print(f"next: {error.next_step}", file=sys.stderr)
+        _complain(str(error), error.next_step)
         return 1 if isinstance(error, AdminError) else 2
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written would fail again when Python ends
+        _complain(f"cannot write: {error.strerror}", "make room where the output goes")
+        return 1
+
+
+def _act(arguments: argparse.Namespace) -> int:
+    """The command line is judged as a whole before a broker is asked anything."""
+    from holdwater.admin import Groups
+
+    _check_names(arguments)
+    target = _target(arguments) if arguments.what == "offsets" else None
+    groups = Groups(_config(arguments))
+    if target is not None:
+        return _move(groups, arguments, target)
+    return _COMMANDS[arguments.what](groups, arguments)
+
+
+def _check_names(arguments: argparse.Namespace) -> None:
+    from holdwater.prove.errors import UsageError
+
+    groups = getattr(arguments, "groups", [])
+    if "" in groups:
+        raise UsageError("GROUP is empty", "name a group; holdwater group list shows them")
+    if not arguments.bootstrap_server:
+        raise UsageError("-b is empty", "name a broker: -b HOST:PORT")
+    for text in (arguments.bootstrap_server, *groups, *getattr(arguments, "topic", []), *arguments.client):
+        if any("\ud800" <= letter <= "\udfff" for letter in text):  # Python's stand-in for bytes of the command line that are no UTF-8
+            raise UsageError(f"{text!a} is no UTF-8", "write it in UTF-8")
+
+
+def _target(arguments: argparse.Namespace) -> "Target | None":
+    """Where offsets are to be moved; ``None`` when they are to be shown."""
+    from holdwater.admin.groups import Target
+    from holdwater.prove.errors import UsageError
+
+    if arguments.to is None:
+        if arguments.execute or arguments.topic:
+            raise UsageError("--execute and --topic move offsets, and --to does not say where", "add --to, or leave them out")
+        return None
+    try:
+        return Target(arguments.to)
+    except ValueError:
+        raise UsageError(f"--to {arguments.to}: no such place", "one of earliest, latest, current, @MILLISECONDS, OFFSET, +N, -N") from None
+
+
+def _complain(what: str, next_step: str) -> None:
+    print(f"holdwater group: {what}", file=sys.stderr)
+    if next_step:
+        print(f"next: {next_step}", file=sys.stderr)
+
+
+def _complain_of(rows: Sequence[Row]) -> int:
+    """Says what is wrong with rows that have an error; returns the exit code."""
+    wrong = [row for row in rows if "error" in row]
+    for row in wrong:
+        _complain(row["error"], row["next"])
+    return 1 if wrong else 0
 
 
 def _config(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -74,45 +142,51 @@ def _config(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _list(groups: "Groups", arguments: argparse.Namespace) -> int:
-    _print(groups.list_all(), _LIST, arguments)
-    return 0
+    rows, problem = groups.list_all()
+    _print(rows, _LIST, arguments)
+    if problem is not None:
+        _complain(str(problem), problem.next_step)
+    return 0 if problem is None else 1
 
 
 def _describe(groups: "Groups", arguments: argparse.Namespace) -> int:
     described = groups.describe(arguments.groups)
     if _is_json(arguments):
         _print(described, (), arguments)
-        return 0
-    for number, group in enumerate(described):
-        at = group["coordinator"]
-        where = "" if at is None else f", coordinator {at['id']} ({at['host']}:{at['port']})"
-        assignor = f", assignor {group['assignor']}" if group["assignor"] else ""
-        print(f"{'' if number == 0 else chr(10)}{group['group']}: {group['state']}, {group['type']}{where}{assignor}")
-        for member in group["members"]:
-            held = ", ".join(f"{each['topic']}-{each['partition']}" for each in member["assignment"]) or "nothing"
-            instance = f" (instance {member['instance']})" if member["instance"] else ""
-            print(f"  member {member['member']}{instance}, client {member['client']} at {member['host']}: {held}")
-        if group["offsets"]:
-            print(table(group["offsets"], _OFFSETS, indent="  "))
-    return 0
+    else:
+        found = [_description(group) for group in described if "error" not in group]
+        print("\n\n".join(found), end="\n" if found else "")
+    return _complain_of(described)
+
+
+def _description(group: Row) -> str:
+    at = group["coordinator"]
+    where = "" if at is None else f", coordinator {at['id']} ({at['host']}:{at['port']})"
+    assignor = f", assignor {group['assignor']}" if group["assignor"] else ""
+    lines = [f"{group['group']}: {group['state']}, {group['type']}{where}{assignor}"]
+    for member in group["members"]:
+        held = ", ".join(f"{each['topic']}-{each['partition']}" for each in member["assignment"]) or "nothing"
+        instance = f" (instance {member['instance']})" if member["instance"] else ""
+        lines.append(f"  member {member['member']}{instance}, client {member['client']} at {member['host']}: {held}")
+    if group["offsets"]:
+        lines.append(table(group["offsets"], _OFFSETS, indent="  "))
+    return "\n".join(lines)
 
 
 def _offsets(groups: "Groups", arguments: argparse.Namespace) -> int:
-    from holdwater.admin.groups import Target
-    from holdwater.prove.errors import UsageError
+    _print(groups.offsets(arguments.groups[0]), _OFFSETS, arguments)
+    return 0
 
+
+def _move(groups: "Groups", arguments: argparse.Namespace, target: "Target") -> int:
     (group_id,) = arguments.groups
-    if arguments.to is None:
-        if arguments.execute or arguments.topic:
-            raise UsageError("--execute and --topic move offsets, and --to does not say where", "add --to, or leave them out")
-        _print(groups.offsets(group_id), _OFFSETS[:-1], arguments)
-        return 0
-    try:
-        target = Target(arguments.to)
-    except ValueError:
-        raise UsageError(f"--to {arguments.to}: no such place", "one of earliest, latest, current, @MILLISECONDS, OFFSET, +N, -N") from None
     planned = groups.plan(group_id, arguments.topic, target)
-    if arguments.execute and planned:
+    for row in planned:
+        if row["asked"] != row["target"]:
+            what = "beyond the end" if row["asked"] > row["target"] else "before the start"
+            place = f"{row['topic']}-{row['partition']}"
+            print(f"warning: offset {row['asked']} is {what} of {place}; {row['target']} is taken instead", file=sys.stderr)
+    if arguments.execute:
         groups.move(group_id, planned)
     _print(planned, _PLAN, arguments)
     if not arguments.execute:
@@ -124,12 +198,11 @@ def _delete(groups: "Groups", arguments: argparse.Namespace) -> int:
     rows = groups.delete(arguments.groups)
     if _is_json(arguments):
         _print(rows, (), arguments)
-    for row in rows:
-        if "error" in row:
-            print(f"holdwater group: {row['error']}", file=sys.stderr)
-        elif not _is_json(arguments):
-            print(f"group {row['group']} is deleted")
-    return 0 if all(row["deleted"] for row in rows) else 1
+    else:
+        for row in rows:
+            if row["deleted"]:
+                print(f"group {row['group']} is deleted")
+    return _complain_of(rows)
 
 
 _COMMANDS = {"list": _list, "describe": _describe, "offsets": _offsets, "delete": _delete}

@@ -1,6 +1,9 @@
 """Consume a topic, and print JSON lines of what was assigned, consumed and committed.
 
 The flags and the lines are those of Kafka's org.apache.kafka.tools.VerifiableConsumer; the client is librdkafka.
+
+On an error that it will not get over (no offset and no reset policy, an invalid topic, a fenced instance id) it says on stderr what is wrong,
+leaves in order, and exits with 1, where Kafka's exits with 0. Brokers that are down and a topic that is not there yet are waited for.
 """
 
 import argparse
@@ -39,9 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Returns 0, 2 for wrong usage, or 128 + the signal that ended it. Raises ``BrokenPipeError`` when nobody reads the lines any more."""
+    """Returns 0, 1 when it could not go on, 2 for wrong usage, or 128 + the signal that ended it.
+
+    Raises ``BrokenPipeError`` when nobody reads the lines any more.
+    """
     from holdwater.prove.errors import UsageError
     from holdwater.prove.verifiable.consumer import ConsumerOptions, VerifiableConsumer
+    from holdwater.prove.verifiable.failures import ClientFailed
     from holdwater.prove.verifiable.lines import Lines, Stop, read_properties
 
     try:
@@ -61,6 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
             properties=read_properties(arguments.command_config) if arguments.command_config else {},
         )
         return VerifiableConsumer(options, Lines()).run(Stop())
-    except UsageError as error:
+    except (UsageError, ClientFailed) as error:
         print(f"holdwater verifiable-consumer: {error}\nnext: {error.next_step}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, UsageError) else 1

@@ -1,11 +1,15 @@
 """``holdwater group``: usage, tables, where offsets are moved to. What it does to a cluster is in tests/conformance/clients."""
 
+import re
+
 import pytest
 from confluent_kafka.admin import OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
 
 from holdwater.admin.groups import Target
 from holdwater.cli.group import table
 from holdwater.cli.main import main
+
+WRONG_PLACES = ("@noon", "@-5", "@", "1_0", "+1_0", "٣", " 1", "+", "+-1", "1.5", "99999999999999999999", "@9223372036854775808")
 
 
 @pytest.mark.parametrize(
@@ -18,7 +22,11 @@ from holdwater.cli.main import main
         (("offsets", "g", "-b", "h:1", "--execute"), "--to does not say where"),
         (("offsets", "g", "-b", "h:1", "--topic", "t"), "--to does not say where"),
         (("offsets", "g", "-b", "h:1", "--to", "there"), "no such place"),
-        (("offsets", "g", "-b", "h:1", "--to", "@noon"), "no such place"),
+        *((("offsets", "g", "-b", "h:1", "--to", text), f"--to {text}: no such place") for text in WRONG_PLACES),
+        (("offsets", "", "-b", "h:1"), "GROUP is empty\nnext: name a group"),
+        (("describe", "g", "", "-b", "h:1"), "GROUP is empty\nnext: name a group"),
+        (("delete", "\udcff", "-b", "h:1"), "'\\udcff' is no UTF-8"),
+        (("list", "-b", ""), "-b is empty"),
         (("list", "-b", "h:1", "-X", "nonsense"), "no key=value"),
     ],
 )
@@ -50,6 +58,15 @@ def test_targets_that_are_numbers(text: str, committed: int | None, wanted: int 
 @pytest.mark.parametrize("text", ["earliest", "latest", "@1700000000000"])
 def test_targets_that_the_brokers_look_up(text: str) -> None:
     assert isinstance(Target(text).spec, OffsetSpec)
+
+
+def test_the_help_has_one_order(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["group", "--help"])
+    said = capsys.readouterr().out
+    order = ["list", "describe", "offsets", "delete"]
+    assert list(dict.fromkeys(re.findall(r"^  holdwater group (\w+)", said, re.MULTILINE))) == order
+    assert [word for word in re.findall(r"^    (\w+) ", said, re.MULTILINE) if word in order] == order
 
 
 def test_a_table_has_numbers_to_the_right_and_says_nothing_as_a_dash() -> None:

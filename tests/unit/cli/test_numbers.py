@@ -21,6 +21,10 @@ def test_taken(read: Callable[[str], float], text: str, value: float) -> None:
     [
         (whole, "abc", "'abc' is no whole number"),
         (whole, "2.5", "'2.5' is no whole number"),
+        (whole, "1_0", "'1_0' is no whole number"),
+        (whole, "٣", "'٣' is no whole number"),
+        (number, "1_0", "'1_0' is no number"),
+        (number, "٣", "'٣' is no number"),
         (positive, "x", "'x' is no whole number"),
         (positive, "0", "must be 1 or more"),
         (natural, "-1", "must be 0 or more"),

@@ -3,14 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from holdwater.kernel.identifiers import is_legal_topic_name
 from holdwater.prove.errors import UsageError
-from holdwater.prove.verifiable.lines import Lines, Stop, connect, text_of
-from holdwater.rpc import RpcError
+from holdwater.prove.verifiable.failures import TOPIC_NAMES, ClientFailed, Log, ends_commits, failure, failure_of
+from holdwater.prove.verifiable.lines import Lines, Stop, look_for_brokers, text_of
 
 POLL_S = 0.1
 _BATCH = 500
+DEFAULT_STRATEGY = "org.apache.kafka.clients.consumer.RangeAssignor"
 ASSIGNORS = {
     "org.apache.kafka.clients.consumer.RangeAssignor": "range",
     "org.apache.kafka.clients.consumer.RoundRobinAssignor": "roundrobin",
@@ -35,22 +37,18 @@ class ConsumerOptions:
     verbose: bool = False
     autocommit: bool = False
     reset_policy: str = "earliest"
-    assignment_strategy: str = "org.apache.kafka.clients.consumer.RangeAssignor"
+    assignment_strategy: str = DEFAULT_STRATEGY
     properties: dict[str, str] = field(default_factory=dict[str, str])
 
     def config(self) -> dict[str, Any]:
         """librdkafka's settings for the flags; those of the file come first and are overridden."""
         classic = self.group_protocol == "classic"
-        if self.reset_policy not in RESET_POLICIES:
-            raise UsageError(f"'{self.reset_policy}' is no reset policy", f"one of {', '.join(RESET_POLICIES)}")
-        if classic and self.assignment_strategy not in ASSIGNORS:
-            raise UsageError(f"librdkafka has no assignor for '{self.assignment_strategy}'", f"one of {', '.join(ASSIGNORS)}")
-        if self.session_timeout_ms is not None and not classic:
-            raise UsageError("--session-timeout is no setting of the consumer group protocol", "set it on the brokers, or leave it out")
+        self._check()
+        (self._check_classic if classic else self._check_consumer)()
         optional = {
             "group.instance.id": self.group_instance_id,
             "session.timeout.ms": self.session_timeout_ms,
-            "group.remote.assignor": None if classic else self.group_remote_assignor,
+            "group.remote.assignor": self.group_remote_assignor,
             "partition.assignment.strategy": ASSIGNORS[self.assignment_strategy] if classic else None,
         }
         return {
@@ -64,6 +62,24 @@ class ConsumerOptions:
             **{key: value for key, value in optional.items() if value is not None},
         }
 
+    def _check(self) -> None:
+        if not self.group_id:
+            raise UsageError("--group-id is empty", "name a group")
+        if self.reset_policy not in RESET_POLICIES:
+            raise UsageError(f"'{self.reset_policy}' is no reset policy", f"one of {', '.join(RESET_POLICIES)}")
+
+    def _check_classic(self) -> None:
+        if self.assignment_strategy not in ASSIGNORS:
+            raise UsageError(f"librdkafka has no assignor for '{self.assignment_strategy}'", f"one of {', '.join(ASSIGNORS)}")
+        if self.group_remote_assignor is not None:
+            raise UsageError("--group-remote-assignor is for --group-protocol consumer only", "give --assignment-strategy, or leave it out")
+
+    def _check_consumer(self) -> None:
+        if self.session_timeout_ms is not None:
+            raise UsageError("--session-timeout is no setting of the consumer group protocol", "set it on the brokers, or leave it out")
+        if self.assignment_strategy != DEFAULT_STRATEGY:  # harnesses may spell the default out
+            raise UsageError("--assignment-strategy is for --group-protocol classic only", "give --group-remote-assignor, or leave it out")
+
 
 class VerifiableConsumer:
     """One run of the consumer."""
@@ -72,22 +88,26 @@ class VerifiableConsumer:
         self._options = options
         self._lines = lines
         self._consumed = 0
-        self._config = options.config()
+        self._failed: ClientFailed | None = None
+        self._config = options.config() | {"error_cb": self._noticed, "logger": Log()}
         self._consumer: Consumer
 
     def run(self, stop: Stop) -> int:
         """Consume until the wanted number or a signal; returns the exit code.
 
-        Raises ``UsageError`` when no broker answers, and ``BrokenPipeError``, after an orderly end, when nobody reads the lines any more.
+        Raises ``UsageError`` when no broker answers, and after an orderly end ``ClientFailed`` when it could not go on, and ``BrokenPipeError``
+        when nobody reads the lines any more.
         """
-        self._look_for_brokers()
+        look_for_brokers(self._config)
         try:
             self._consumer = Consumer(self._config)
         except KafkaException as error:
-            raise UsageError(f"librdkafka refuses a setting: {error.args[0].str()}", "correct it in the --command-config file") from error
+            raise UsageError(
+                f"librdkafka refuses a setting: {error.args[0].str().strip()}", "correct the flag, or the --command-config file"
+            ) from error
         self._lines.say("startup_complete")
-        self._consumer.subscribe([self._options.topic], on_assign=self._assigned, on_revoke=self._revoked)
-        while not stop and not self._finished() and not self._lines.unread:
+        self._subscribe()
+        while not stop and self._failed is None and not self._finished() and not self._lines.unread:
             self._poll()
         if stop:
             self._lines.say("shutdown_requested")
@@ -96,14 +116,21 @@ class VerifiableConsumer:
         self._lines.say("shutdown_complete")
         if not stop:
             self._lines.say("shutdown_requested")  # Kafka's tool says it last when it ends by itself: its exit hook runs then
+        if self._failed is not None:
+            raise self._failed
         return stop.exit_code
 
-    def _look_for_brokers(self) -> None:
-        """Say at once when none is there: librdkafka would look for them for ever."""
-        try:
-            connect(self._options.bootstrap_server).close()
-        except RpcError as error:
-            raise UsageError(f"{self._options.bootstrap_server} answers no more: {error}", "check the brokers") from error
+    def _subscribe(self) -> None:
+        """librdkafka would wait for a topic that cannot be, and take a name that begins with ^ for a pattern."""
+        topic = self._options.topic
+        if is_legal_topic_name(topic):
+            self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked)
+        else:
+            self._failed = ClientFailed(f"'{topic}' is no topic name", TOPIC_NAMES)
+
+    def _noticed(self, error: KafkaError) -> None:
+        """Called by librdkafka, for errors that belong to no message."""
+        self._failed = self._failed or failure(error)
 
     def _finished(self) -> bool:
         return 0 <= self._options.max_messages <= self._consumed
@@ -123,9 +150,13 @@ class VerifiableConsumer:
             return
         taken: list[Message] = []
         for message in [first, *self._consumer.consume(_BATCH, 0)]:
-            if message.error() is None and not self._finished():
+            if self._finished():
+                break
+            if message.error() is None:
                 taken.append(message)
                 self._consumed += 1
+            else:
+                self._failed = self._failed or failure_of(message)
         if taken:
             self._report(taken)
 
@@ -153,6 +184,9 @@ class VerifiableConsumer:
         try:
             self._consumer.commit(offsets=wanted, asynchronous=False)
         except KafkaException as error:
-            self._lines.say("offsets_committed", offsets=offsets, error=error.args[0].str(), success=False)
+            if ends_commits(error.args[0]):  # Kafka's tool ends on it without a line
+                self._failed = self._failed or failure(error.args[0])
+            else:
+                self._lines.say("offsets_committed", offsets=offsets, error=error.args[0].str(), success=False)
             return
         self._lines.say("offsets_committed", offsets=offsets, success=True)

@@ -8,7 +8,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -21,6 +21,7 @@ from holdwater.rpc.calls import connect_to_any, parse_bootstrap
 
 _JAVA_ONLY = ("key.serializer", "value.serializer", "key.deserializer", "value.deserializer", "interceptor.classes", "metric.reporters")
 """Properties of Java's clients that mean nothing here."""
+_PLAINTEXT = "PLAINTEXT"
 
 
 class Lines:
@@ -86,6 +87,12 @@ def connect(bootstrap_server: str) -> Connection:
         return connect_to_any(parse_bootstrap(bootstrap_server))
     except (RpcError, ValueError) as error:
         raise UsageError(f"no broker answers at {bootstrap_server}: {error}", "check --bootstrap-server") from error
+
+
+def look_for_brokers(config: Mapping[str, Any]) -> None:
+    """Say at once when none is there, as far as our own connections can tell, which know no encryption. Raises ``UsageError``."""
+    if str(config.get("security.protocol", _PLAINTEXT)).upper() == _PLAINTEXT:
+        connect(config["bootstrap.servers"]).close()
 
 
 def read_properties(path: Path) -> dict[str, str]:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from holdwater.prove.errors import UsageError
-from holdwater.prove.verifiable.lines import Lines, Stop, connect, exception_name, paced, text_of
+from holdwater.prove.verifiable.lines import Lines, Stop, exception_name, look_for_brokers, paced, text_of
 
 FLUSH_LIMIT_S = 60.0
 STOPPED_LIMIT_S = 5.0
 """Longest wait for answers after a signal: whoever asks it to stop wants it to end."""
 _SLICE_S = 0.1
-_PLAINTEXT = "PLAINTEXT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +48,13 @@ class VerifiableProducer:
         options = self._options
         config = {"client.id": "holdwater-verifiable-producer"} | options.properties
         config |= {"bootstrap.servers": options.bootstrap_server, "acks": str(options.acks), "retries": "0"}
-        if config.get("security.protocol", _PLAINTEXT).upper() == _PLAINTEXT:  # our own connections know no other
-            connect(options.bootstrap_server).close()
+        look_for_brokers(config)
         try:
             self._producer = Producer(config)
         except KafkaException as error:
-            raise UsageError(f"librdkafka refuses a setting: {error.args[0].str()}", "correct it in the --command-config file") from error
+            raise UsageError(
+                f"librdkafka refuses a setting: {error.args[0].str().strip()}", "correct it in the --command-config file"
+            ) from error
 
     def run(self, stop: Stop) -> int:
         """Send until the wanted number or a signal; returns the exit code.

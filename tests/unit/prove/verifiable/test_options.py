@@ -36,11 +36,25 @@ def test_the_consumer_protocol_has_no_client_side_assignor() -> None:
         ({"reset_policy": "middle"}, "'middle' is no reset policy"),
         ({"assignment_strategy": "org.apache.kafka.clients.consumer.StickyAssignor"}, "has no assignor for"),
         ({"group_protocol": "consumer", "session_timeout_ms": 1}, "--session-timeout is no setting"),
+        ({"group_protocol": "consumer", "assignment_strategy": "x"}, "--assignment-strategy is for --group-protocol classic only"),
+        ({"group_remote_assignor": "range"}, "--group-remote-assignor is for --group-protocol consumer only"),
     ],
 )
 def test_what_cannot_be_done_is_said(changes: dict[str, object], why: str) -> None:
     with pytest.raises(UsageError, match=why):
         options(**changes).config()
+
+
+def test_the_default_strategy_may_be_spelled_out() -> None:
+    """A harness that gives every flag, as Kafka's tool allows, is understood."""
+    strategy = "org.apache.kafka.clients.consumer.RangeAssignor"
+    assert "partition.assignment.strategy" not in options(group_protocol="consumer", assignment_strategy=strategy).config()
+
+
+def test_a_group_needs_a_name() -> None:
+    """librdkafka's binding aborts without one."""
+    with pytest.raises(UsageError, match="--group-id is empty"):
+        ConsumerOptions(topic="t", bootstrap_server="h:1", group_id="").config()
 
 
 def test_a_properties_file(tmp_path: Path) -> None:
@@ -98,3 +112,12 @@ def test_a_setting_that_librdkafka_does_not_know(tmp_path: Path, capsys: pytest.
         flags = ("-b", f"127.0.0.1:{broker.port}", "--topic", "t", "--command-config", str(tmp_path / "c"))
         assert main(["verifiable-producer", *flags]) == 2
     assert 'No such configuration property: "no.such"' in capsys.readouterr().err
+
+
+def test_a_flag_that_librdkafka_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeBroker({}) as broker:
+        flags = ("-b", f"127.0.0.1:{broker.port}", "--topic", "t", "--group-id", "g", "--session-timeout", "0")
+        assert main(["verifiable-consumer", *flags]) == 2
+    what, next_step = capsys.readouterr().err.splitlines()
+    assert '"session.timeout.ms" value 0 is outside allowed range' in what
+    assert next_step == "next: correct the flag, or the --command-config file"
