@@ -104,6 +104,7 @@ def reopen(
     recovery_point: int = 0,
     log_start_offset: int = 0,
     high_watermark: int = 0,
+    compacted_to: int = 0,
     wall_ms: int = 1_000,
     **settings: object,
 ) -> PartitionLog:
@@ -113,7 +114,7 @@ def reopen(
         DIRECTORY,
         LogConfig(**settings),  # pyright: ignore[reportArgumentType]
         clean=clean,
-        checkpoints=Checkpoints(recovery_point, log_start_offset, high_watermark),
+        checkpoints=Checkpoints(recovery_point, log_start_offset, high_watermark, compacted_to=compacted_to),
         wall_ms=wall_ms,
     )
 

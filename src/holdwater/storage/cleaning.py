@@ -60,6 +60,7 @@ class Cleaning:
         Raises ``CorruptRecords`` when the log holds what it should not (nothing of that is replaced), and ``DiskFailure``.
         """
         try:
+            yield from self._sync_log()
             yield from self._fill_map()
             transactions = Transactions()
             batch_filter = self._filter(transactions)
@@ -103,6 +104,17 @@ class Cleaning:
         self._worked_bytes += byte_count
         if self._worked_bytes >= self._slice_bytes:
             yield from self._pause()
+
+    def _sync_log(self) -> Slices:
+        """Recovery tells what compaction took out from what a power loss has taken by how far the log was synced before."""
+        log = self._log
+        for segment in log.unsynced_segments():
+            if segment in log.chain.segments:
+                segment.file.sync()
+                log.chain.cool(segment)
+                yield from self._pause()
+        if log.synced_end_offset < self._found.end_offset:
+            log.sync()
 
     # The map
 

@@ -167,6 +167,7 @@ class LogDirectory:
             starts.get(partition, 0),
             high_watermarks.get(partition, 0),
             has_log_start=young or partition in starts,
+            compacted_to=self._stored[CLEANER_FILE].get(partition, 0),
         )
 
     def prepare_cut(self, partition: TopicPartition, offset: int) -> None:
@@ -187,9 +188,13 @@ class LogDirectory:
         return partition in self._stored[CLEANER_FILE] or partition.topic in COMPACTED_TOPICS
 
     def prepare_gap(self, partition: TopicPartition) -> None:
-        """Give a log its entry among the cleaner's offsets before it gets its first gap: recovery takes gaps in others for damage."""
+        """Say that there may be gaps in a log before it gets its first one, and how far it is synced: recovery takes other gaps for damage."""
+        log = self.logs[partition]
         if partition not in self._stored[CLEANER_FILE]:
-            self.write_cleaner_offset(partition, self.logs[partition].log_start_offset)
+            self.write_cleaner_offset(partition, log.log_start_offset)
+        stored = self._stored[RECOVERY_POINT_FILE]
+        if stored.get(partition, 0) < log.synced_end_offset:
+            self._store(RECOVERY_POINT_FILE, {**stored, partition: log.synced_end_offset})
 
     def cleaner_offset(self, partition: TopicPartition) -> int | None:
         """Up to where a log is compacted, ``None`` when it never was."""

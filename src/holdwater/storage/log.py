@@ -36,7 +36,7 @@ from holdwater.storage.epochs import LeaderEpochs
 from holdwater.storage.facts import Damage, LogEvent
 from holdwater.storage.producer_files import ProducerFiles
 from holdwater.storage.producers import Producers, replay, take_in
-from holdwater.storage.segment import Segment, sync_path
+from holdwater.storage.segment import MAX_RELATIVE_OFFSET, Segment, sync_path
 from holdwater.storage.sync import SyncJob, Unsynced
 from holdwater.storage.txn_index import AbortedRange
 from holdwater.wire.records import (
@@ -293,7 +293,7 @@ class PartitionLog:
                 last_offset = header.base_offset + header.last_offset_delta
                 if segment.must_roll(end - run_start, last_offset, header.max_timestamp, wall_ms, self.config):
                     self._append_run(segment, data[run_start:run_end], run)
-                    segment = self._roll(wall_ms, header.base_offset)
+                    segment = self._roll(wall_ms, last_offset)
                     run_start, run = position, []
                 self._follow_epoch(header)
                 run.append((header, marker))
@@ -333,6 +333,7 @@ class PartitionLog:
             return
         if self.may_have_gaps:
             self._announce_gaps(segment, run)
+        skips = segment.base_offset > self._end
         self._write(segment, content)
         for header, marker in run:
             base_offset = header.base_offset
@@ -341,6 +342,9 @@ class PartitionLog:
             self._end = last_offset + 1
             if header.producer_id >= 0:
                 self._take_in(segment, header, base_offset, marker)
+        if skips:
+            self.sync()
+            self._gap_comes()
 
     def _announce_gaps(self, segment: Segment, run: list[tuple[BatchHeader, TransactionMarker | None]]) -> None:
         expected = self._end
@@ -370,9 +374,12 @@ class PartitionLog:
         self._epochs.assign(epoch, header.base_offset)
         self._latest_epoch = self._epochs.latest
 
-    def _roll(self, wall_ms: int, base_offset: int = -1) -> Segment:
-        """Start a new active segment, at the log end offset or (follower of a compacted log) higher."""
-        base_offset = max(base_offset, self._end)
+    def _roll(self, wall_ms: int, up_to: int = -1) -> Segment:
+        """Start a new active segment at the log end offset, or, where an offset to come would be too far from that, as near to it as need be.
+
+        So a gap lies inside a segment: one between two could be a segment that a power loss has taken.
+        """
+        base_offset = max(up_to - MAX_RELATIVE_OFFSET, self._end)
         previous = self._active
         if previous.size == 0 and previous.base_offset == base_offset:
             return previous
@@ -614,6 +621,8 @@ class PartitionLog:
 
         Raises ``DiskFailure``; the log takes nothing more then, since the disk may hold either.
         """
+        following = self._chain.since(old[-1].base_offset)[1].base_offset
+        invariant(self._synced >= following, f"{self.path} is synced up to offset {self._synced}, and compacted up to {following}")
         self._gap_comes()
         try:
             swap.commit(self._disk, self.path, cleaned.base_offset)
@@ -632,6 +641,10 @@ class PartitionLog:
         self._unsynced.segments = [one for one in self._unsynced.segments if one not in old]
 
     # Durability
+
+    def unsynced_segments(self) -> list[Segment]:
+        """The inactive ones that were not synced since they were rolled."""
+        return list(self._unsynced.segments)
 
     def sync(self) -> None:
         """Make everything appended so far durable. One that failed is not tried again: what it was to write may be lost without a trace."""

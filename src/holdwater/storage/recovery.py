@@ -45,6 +45,7 @@ class Checkpoints(NamedTuple):
     high_watermark: int = 0
     has_log_start: bool = False
     """Whether ``log_start_offset`` is known: Kafka stores it only where it lies inside a segment."""
+    compacted_to: int = 0
 
 
 def load_log(
@@ -342,7 +343,7 @@ class _Loading:
         for base, following in pairwise([*bases, -1]):
             segment = self._segment(base, fresh=True)
             file_bytes, segment.size = segment.size, 0
-            problem = "" if base == self.end or (self.config.compact and base > self.end) else f"a segment starts at offset {base}"
+            problem = "" if base == self.end or self._is_compacted_before(base) else f"a segment starts at offset {base}"
             if not problem:
                 if self.segments and base > self.segments[0].base_offset:
                     self.producers.end_offset = base
@@ -357,6 +358,12 @@ class _Loading:
                 segment.become_inactive()
                 segment.drop_table()
                 segment.close()
+
+    def _is_compacted_before(self, base: int) -> bool:
+        """Whether offsets may be missing before a segment. A log is synced, and that is stored, before compaction takes anything out of it: so a
+        hole above what was synced or compacted is a file that a power loss has taken.
+        """
+        return self.config.compact and self.end < base <= max(self.checkpoints.recovery_point, self.checkpoints.compacted_to)
 
     def _scan_segment(self, segment: Segment, file_bytes: int) -> Generator[int, None, str]:
         """Take in the segment's batches; returns why the first bad one is bad, or nothing."""

@@ -235,7 +235,7 @@ def test_the_first_round_of_a_log_at_every_disk_operation() -> None:
         with contextlib.suppress(Crashed):
             before.compact()
         before.disk.disarm_all()
-        before.disk.damage(f"{HOME}/recovery-point-offset-checkpoint", 0, 1)  # so that all segments are scanned
+        before.disk.damage(f"{HOME}/{PARTITION}/leader-epoch-checkpoint", 0, 1)  # so that all segments are scanned
         before.disk.power_loss(Rng(number))
         log = open_directories(before.disk).logs[PARTITION]
         assert newest(committed(log)) == expected

@@ -183,7 +183,7 @@ class Beside:
         for name in self.disk.list_directory(PATH):
             if name.endswith(".log"):
                 copied.replace_file(f"/data/t-0/{name}", self.disk.read_file(f"{PATH}/{name}"), durable=True)
-        scanned = reopen(copied, segment_bytes=400, compact=True)
+        scanned = reopen(copied, segment_bytes=400, compact=True, compacted_to=self.log.log_end_offset)
         known = producer_state(self.whole)
         assert {key: state for key, state in producer_state(scanned).items() if key in known} == known
         assert stored(scanned) == stored(self.log)

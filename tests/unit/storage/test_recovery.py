@@ -191,6 +191,21 @@ def test_a_torn_tail_before_later_segments_takes_them_with_it() -> None:
     assert values(again) == ["0", "1", "2"]
 
 
+@pytest.mark.parametrize("known", [{}, {"recovery_point": 4}, {"compacted_to": 4}])
+def test_a_segment_that_a_power_loss_has_taken_is_missing_unless_compaction_took_it(known: dict[str, int]) -> None:
+    """A log is synced, and that is stored, before compaction takes anything out of it (seed 312099)."""
+    disk = new_disk()
+    log = new_log(disk, segment_bytes=200, compact=True)
+    fill(log, *[1] * 9)
+    assert [segment.base_offset for segment in log.chain.segments][:3] == [0, 2, 4]
+    for suffix in (".log", ".index", ".timeindex", ".snapshot"):
+        disk.remove_file(f"{DIRECTORY}/{2:020}{suffix}")
+    disk.damage(f"{DIRECTORY}/leader-epoch-checkpoint", 0, 1)  # so that all segments are scanned
+    again = reopen(disk, segment_bytes=200, compact=True, **known)
+    assert values(again) == ["0", "1", *("45678" if known else "")]
+    assert [event.kind for event in again.events] == ["epochs-rebuilt", *([] if known else ["torn"])]
+
+
 # Damage
 
 
