@@ -33,8 +33,8 @@ class FollowerReplica:
         """
         log = self.log
         log_start = max(leader_log_start, log.log_start_offset)
-        if records and log.log_end_offset <= log_start:
-            self._make_room_before_start(records)
+        if log.log_end_offset <= log_start:
+            self._start_over(records, leader_log_start)
         try:
             end = log.append_as_follower(records, wall_ms, leader_high_watermark) if records else log.log_end_offset
             high_watermark = min(leader_high_watermark, end)
@@ -45,19 +45,25 @@ class FollowerReplica:
                 log.advance_log_start(min(log_start, self.high_watermark, log.log_end_offset))
         return end
 
-    def _make_room_before_start(self, records: bytes) -> None:
-        """The leader's log may start inside a batch (DeleteRecords), which comes whole: a log that ends there starts over before it.
+    def _start_over(self, records: bytes, leader_log_start: int) -> None:
+        """Nothing of this log lies above where it is to start. It may have to start over, before what the leader sent is appended:
 
-        The log start is there as soon as the batch is appended. Kafka does the same for an empty log (KAFKA-6975). One that is not empty has
-        only what is deleted in the leader's history; its end may lie inside that batch when its last records are of an older leader epoch,
-        and nothing is known any more of where that ended.
+        - The leader's log may start inside a batch (DeleteRecords), which comes whole, and this log ends inside it. The log start is there again
+          as soon as the batch is appended. Kafka does the same for an empty log (KAFKA-6975).
+        - Records above the high watermark, of an older leader epoch, may be of an election that was lost: the leader knows no more where that
+          epoch ended. They are deleted in any case, and must not come back with a log start that a crash has forgotten.
         """
         log = self.log
-        header = parse_header(records)
-        if header.base_offset < log.log_end_offset <= header.base_offset + header.last_offset_delta:
-            check_crc(records, 0, header)
-            log.truncate_fully_and_start_at(header.base_offset)
-            self.high_watermark = max(self.high_watermark, header.base_offset)
+        start = end = log.log_end_offset
+        if records:
+            header = parse_header(records)
+            if header.base_offset < end <= header.base_offset + header.last_offset_delta:
+                check_crc(records, 0, header)
+                start = header.base_offset
+        is_unsure = log.log_start_offset < end <= leader_log_start and self.high_watermark < end and log.latest_epoch != self.leader_epoch
+        if start < end or is_unsure:
+            log.truncate_fully_and_start_at(start)
+            self.high_watermark = max(self.high_watermark, start)
 
     def truncate_after_divergence(self, epoch: int, end_offset: int) -> int:
         """The leader's log ends ``epoch``, the largest one both may share, at ``end_offset``: cut back to the common history.

@@ -140,6 +140,28 @@ def test_a_log_that_ends_where_the_leaders_starts_inside_a_batch_gives_way_to_th
     assert replica.log.read(3, 1 << 20, 6, at_least_one=True) == sent
 
 
+@pytest.mark.parametrize(
+    ("own", "high_watermark", "kept"),
+    [
+        pytest.param([(1, 2)], 1, False, id="above the high watermark, of an older leader epoch: it may be of an election that was lost"),
+        pytest.param([(1, 2)], 2, True, id="committed"),
+        pytest.param([(1, 1), (3, 1)], 1, True, id="the last of it came from this leader"),
+    ],
+)
+@pytest.mark.parametrize("idle", [True, False])
+def test_what_may_not_be_shared_goes_when_the_leader_has_deleted_all_of_it(
+    own: list[tuple[int, int]], high_watermark: int, kept: bool, idle: bool
+) -> None:
+    """Seed 312822: it came back when a crash had forgotten the log start."""
+    source = leaders_log((0, 2), (3, 2))
+    source.advance_log_start(2)
+    replica = follower(leaders_log(*own), high_watermark)
+    replica.append(b"" if idle else source.read(2, 1 << 20, 4, at_least_one=True), 4, 2, 1000)
+    assert (replica.log.log_start_offset, replica.log.log_end_offset, replica.high_watermark) == ((2, 2, 2) if idle else (2, 4, 4))
+    assert isinstance(replica.log, PartitionLog)
+    assert (replica.log.chain.segments[0].base_offset == 0) is kept
+
+
 def test_a_log_that_reaches_beyond_the_leaders_start_stays_when_what_comes_does_not_fit() -> None:
     source = leaders_log((0, 2))
     source.assign_epoch(2)
