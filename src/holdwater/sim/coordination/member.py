@@ -250,6 +250,11 @@ class Member(Client):
     def _offsets_came(self, tenures: list[Tenure], asked_us: int, response: OffsetFetchResponse | None) -> None:
         self._fetching_offsets = False
         group = response.groups[0] if response is not None else None
+        if self.plan.is_transactional and response is not None and not self.is_sure:
+            # As in Kafka a coordinator that was replaced, and does not know it, tells an offset of its time: no copier could be exact with that.
+            self.history.count("offset-of-a-coordinator-of-old")
+            self.group.forget()
+            group = None
         if group is None or group.error_code:
             if group is not None:
                 self.note("OffsetFetch", group.error_code, frozenset({*LATER, *NOT_A_MEMBER}))
