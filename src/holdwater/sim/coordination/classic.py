@@ -142,6 +142,8 @@ class ClassicMember(Member):
             self.after(RETRY_US, self._join_now)
             return
         self._joining = False
+        if self.is_dead:
+            return  # it has left while it was asking
         indexes = _assigned(response.assignment)
         self.trace.line(self.name, f"owns {indexes} in generation {self.generation} of {self.plan.name}")
         self.ledger.synced(self.instance_id or self.member_id, self.generation, indexes, self.scheduler.now_us)
