@@ -109,7 +109,7 @@ class LogDirectories:
                 other = self._home.setdefault(partition, directory)
                 if other is directory:
                     continue
-                if other.read_topic_id(partition) == directory.read_topic_id(partition):
+                if _may_be_the_same(other, directory, partition):
                     raise DirectoryRefused(
                         f"partition {partition} is in {other.path} and in {directory.path}: look which one is newer, and move the other away"
                     )
@@ -170,8 +170,12 @@ class LogDirectories:
         """
         rivals = [one for one in self.rivals.get(partition, []) if one.failure is None and partition in one.found]
         ids = [directory.read_topic_id(partition) for directory in rivals]
-        wanted = [] if topic_id is None else [topic_id, None]
-        kept = next((directory for each in wanted for directory, found in zip(rivals, ids, strict=True) if found == each), None)
+        kept = None
+        if topic_id is not None and topic_id in ids:
+            kept = rivals[ids.index(topic_id)]
+        elif topic_id is not None:
+            unknown = [directory for directory, found in zip(rivals, ids, strict=True) if found is None]
+            kept = next((one for one in unknown if one.has_records(partition)), unknown[0] if unknown else None)
         home = self._home.get(partition)  # from an earlier call that did not come to its end
         if home in rivals and home is not kept:
             self.delete(partition, uuid)
@@ -372,6 +376,14 @@ class LogDirectories:
                 directory.close(broker_epoch, high_watermarks)
             except DiskFailure as failure:
                 self.fail(directory.path, failure)
+
+
+def _may_be_the_same(one: LogDirectory, other: LogDirectory, partition: TopicPartition) -> bool:
+    """Whether two directories of one name may hold one and the same partition. Without a topic id there is none yet, unless there are records."""
+    topic_id = one.read_topic_id(partition)
+    if topic_id != other.read_topic_id(partition):
+        return False
+    return topic_id is not None or (one.has_records(partition) and other.has_records(partition))
 
 
 def _run(steps: Generator[int, None, PartitionLog]) -> PartitionLog:

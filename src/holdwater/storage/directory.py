@@ -1,6 +1,7 @@
 """One log directory: its identity, the partitions found in it, its checkpoint files."""
 
 from collections.abc import Mapping
+from contextlib import closing
 
 from holdwater.kernel.identifiers import METADATA_TOPIC, ZERO_UUID, TopicPartition, uuid_to_text
 from holdwater.kernel.ports import Disk, DiskFailure
@@ -11,6 +12,7 @@ from holdwater.storage.names import (
     DELETE_SUFFIX,
     HIGH_WATERMARK_FILE,
     LOG_START_FILE,
+    LOG_SUFFIX,
     META_PROPERTIES_FILE,
     PARTITION_METADATA_FILE,
     RECOVERY_POINT_FILE,
@@ -129,6 +131,16 @@ class LogDirectory:
     def read_topic_id(self, partition: TopicPartition) -> bytes | None:
         """From ``partition.metadata``."""
         return read_partition_metadata(self._disk, self.path_of(partition))
+
+    def has_records(self, partition: TopicPartition) -> bool:
+        """Whether a log is not empty, or damaged."""
+        path = self.path_of(partition)
+        for name in self._disk.list_directory(path):
+            if name.endswith(LOG_SUFFIX):
+                with closing(self._disk.open(f"{path}/{name}")) as file:
+                    if file.size:
+                        return True
+        return False
 
     def topic_id_file(self, partition: TopicPartition) -> str:
         """Path of ``partition.metadata``."""

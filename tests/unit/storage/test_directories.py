@@ -116,8 +116,9 @@ def test_a_copied_directory_is_refused() -> None:
 
 def test_a_partition_in_two_directories_is_refused() -> None:
     disk = formatted(ONE, TWO)
-    disk.make_directories(f"{ONE}/a-0")
-    disk.make_directories(f"{TWO}/a-0")
+    for path in (ONE, TWO):
+        disk.make_directories(f"{path}/a-0")
+        disk.replace_file(f"{path}/a-0/{0:020}.log", b"records", durable=True)
     message = refused(disk, ONE, TWO)
     assert all(part in message for part in ("a-0", ONE, TWO))
 

@@ -96,6 +96,27 @@ def test_one_and_the_same_in_two_directories_is_for_a_person_to_decide() -> None
         opened(life(same=True))
 
 
+@pytest.mark.parametrize("filled", ["neither", "old", "new", "both"])
+def test_two_without_a_topic_id(filled: str) -> None:
+    """The disks failed while the directories were made (seed 205495): no record was ever in them, unless a power loss has taken the id."""
+    disk = life()
+    of_old, of_new = homes(disk)
+    for name, home in (("old", of_old), ("new", of_new)):
+        disk.remove_file(f"{home}/t-0/partition.metadata")
+        if filled not in (name, "both"):
+            disk.remove_file(f"{home}/t-0/{0:020}.log")
+    if filled == "both":
+        with pytest.raises(DirectoryRefused, match="look which one is newer"):
+            opened(disk)
+        return
+    directories = opened(disk)
+    directories.settle(PARTITION, NEW_ID, 1_000, Rng(5).uuid())
+    assert not directories.rivals
+    found = directories.directory_of(PARTITION)
+    assert found is not None
+    assert filled == "neither" or found.path == {"old": of_old, "new": of_new}[filled]
+
+
 def fail_once(disk: SimDisk, directories: LogDirectories, name: str, path: str) -> None:
     """``settle`` for the new topic, while the first operation of that name under that path fails; then what the broker does about it."""
 
