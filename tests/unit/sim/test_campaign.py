@@ -17,6 +17,7 @@ from tests.support.campaigns import FORTY, GUILTY, Tell, held, outcome, two_of_f
 from holdwater.sim.campaign import Attempts, NoProcess, Play, Played, Workers, campaign
 from holdwater.sim.run import CRASH, SAFETY, Outcome, Plan
 from holdwater.sim.shrink import Spent, shrink
+from holdwater.wire.codec import compiled as codecs
 from holdwater.wire.codec.compiled import compiled, encoder
 from holdwater.wire.messages import ShareFetchRequest
 
@@ -62,9 +63,10 @@ def test_what_a_seed_found_comes_back_whole() -> None:
     assert play_all(play, 2)[2] == outcome(2, SAFETY, schedule=FORTY, story=story)
 
 
-def test_what_one_seed_has_compiled_the_next_one_finds() -> None:
+def test_what_one_seed_has_compiled_the_next_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The story tells what a child has not inherited."""
     wanted = ("encoder", ShareFetchRequest, 1)
+    monkeypatch.delitem(codecs._encoders, wanted[1:], raising=False)  # pyright: ignore[reportPrivateUsage]
 
     def play(seed: int, plan: Plan | None = None, *, tell: Tell = None) -> Outcome:
         was_there = wanted in compiled()
