@@ -149,7 +149,7 @@ def test_it_waits_for_a_topic_that_is_not_there_yet(one_broker: RunningCluster, 
     topic = ("--topic", f"later-{protocol}", "--max-messages", "5")
     group = ("--group-id", f"waits-{protocol}", "--group-protocol", protocol, "--command-config", str(tmp_path / "c"))
     waiting = start(one_broker, "verifiable-consumer", *topic, *group)
-    time.sleep(3)
+    time.sleep(3)  # it must not give up meanwhile: nothing tells that it waits
     assert waiting.poll() is None
     finish(start(one_broker, "verifiable-producer", *topic))
     assert sum(line["count"] for line in of(finish(waiting), "records_consumed")) == 5
@@ -179,12 +179,12 @@ def kill_all(cluster: RunningCluster, process: "subprocess.Popen[str]") -> None:
     assert json.loads(process.stdout.readline())["name"] == "startup_complete"
     for broker in sorted(cluster.ports):
         cluster.kill(broker)
-        time.sleep(1)
+        time.sleep(1)  # down long enough for the client to notice
         cluster.start(broker)
         assert process.poll() is None
     for broker in sorted(cluster.ports):
         cluster.kill(broker)
-    time.sleep(2)
+    time.sleep(2)  # the same with no broker left
     assert process.poll() is None
     for broker in sorted(cluster.ports):
         send(cluster.directory, "start", broker)

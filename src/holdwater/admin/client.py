@@ -17,6 +17,7 @@ REQUEST_S = 15.0
 _GRACE_S = 5.0
 """librdkafka ends a request by its own clock; only a fault in it lasts longer than this."""
 _PAUSE_S = 0.2
+"""Between two requests to a coordinator that is not ready."""
 _POLL_S = 0.05
 _STATISTICS_MS = 200
 _ALL_DOWN: int = KafkaError._ALL_BROKERS_DOWN  # pyright: ignore[reportPrivateUsage]
