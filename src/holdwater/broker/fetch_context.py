@@ -200,7 +200,7 @@ def end_of_epoch(log: Log, leader_epoch: int) -> EpochEnd:
     """Where this log's history and that of a log whose last leader epoch is ``leader_epoch`` part.
 
     An epoch before all that this log knows ended where the first that it knows starts (KIP-101; Kafka's leader epoch cache answers the same).
-    That is not always where the log starts: after a crash the log start may be an older one, of before records were deleted and their leader
+    That is not always where the log starts: after a power loss the log start may be an older one, of before records were deleted and their leader
     epochs forgotten, and to tell of that would be to tell of a cut that never was.
     """
     return log.end_offset_for_epoch(leader_epoch) or EpochEnd(leader_epoch, log.first_epoch_start)

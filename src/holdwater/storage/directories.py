@@ -344,7 +344,9 @@ class LogDirectories:
             directory.write_recovery_points()
 
     def checkpoint_log_starts(self) -> None:
-        """Store the log start offsets. Nobody waits for it: one that was not stored yet is lower again after a crash, as in Kafka."""
+        """Store the log start offsets. Nobody waits for it: the leader-epoch file tells of one that was not stored yet, and
+        only a power loss may take both.
+        """
         for directory in self.online():
             directory.write_log_starts()
 

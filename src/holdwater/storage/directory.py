@@ -183,8 +183,10 @@ class LogDirectory:
         )
 
     def prepare_cut(self, partition: TopicPartition, offset: int) -> None:
-        """Store a lower recovery point and high watermark, and where compaction goes on, before the log is cut."""
-        for name in (RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE, CLEANER_FILE):
+        """Store a lower recovery point and high watermark, and where compaction goes on, before the log is cut; a lower log start, too, when it
+        is to start over below its own.
+        """
+        for name in (RECOVERY_POINT_FILE, HIGH_WATERMARK_FILE, CLEANER_FILE, LOG_START_FILE):
             stored = self._stored[name]
             if stored.get(partition, 0) > offset:
                 self._store(name, {**stored, partition: offset})

@@ -1,6 +1,6 @@
 """The leader-epoch cache: which leader epoch began at which offset (KIP-101), kept in ``leader-epoch-checkpoint``.
 
-Invariants: epochs and start offsets both strictly rise. The first entry starts at or above the log start offset once that was raised.
+Invariants: epochs and start offsets both strictly rise. The first entry starts where the log starts, once that was raised.
 The file follows every change at once; it is synced with the log (``sync``), before the recovery point passes what it speaks of.
 """
 
@@ -103,9 +103,9 @@ class LeaderEpochs:
         return self._unsynced
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, durably: recovery takes the first entry for a log start, and the log may start lower from now on."""
         if self._epochs:
-            self._replace([], [])
+            self._replace([], [], durable=True)
 
     def end_offset_for(self, epoch: int, log_end_offset: int) -> EpochEnd | None:
         """The largest known epoch not above ``epoch`` and where it ends."""
@@ -129,13 +129,13 @@ class LeaderEpochs:
         """Make the file's content durable; its directory entry is the caller's. Touches nothing in memory, so it may run off the loop."""
         sync_path(self._disk, self._path)
 
-    def _replace(self, epochs: list[int], starts: list[int]) -> None:
+    def _replace(self, epochs: list[int], starts: list[int], *, durable: bool = False) -> None:
         """Take new entries, the file first: after a failed write the cache says what the file says."""
         if not self._deferred:
-            self._write(epochs, starts)
+            self._write(epochs, starts, durable)
         self._epochs, self._starts = epochs, starts
         self._unsynced = True
 
-    def _write(self, epochs: list[int], starts: list[int]) -> None:
+    def _write(self, epochs: list[int], starts: list[int], durable: bool) -> None:
         content = format_pairs([(str(epoch), start) for epoch, start in zip(epochs, starts, strict=True)])
-        self._disk.replace_file(self._path, content.encode("ascii"), durable=False)
+        self._disk.replace_file(self._path, content.encode("ascii"), durable=durable)

@@ -513,13 +513,13 @@ class PartitionLog:
     def truncate_fully_and_start_at(self, offset: int) -> None:
         """Remove everything; the log starts and ends at ``offset``."""
         with self._cutting():
+            self._prepare_cut(min(offset, self._start))
             if self.before_removal is not None and offset > self._start:
                 self.before_removal(offset)
-            self._prepare_cut(min(offset, self._start))
+            self._epochs.clear()
             self._active = Segment(self._disk, self.path, offset, self.config, self._active.created_ms, fresh=True)
             self._chain.replace_all(self._active)
             self._start = self._end = offset
-            self._epochs.clear()
             self._producer_files.remove_all()
             self._producers = Producers(offset)
             self._follow_cut()

@@ -142,7 +142,10 @@ class _Loading:
         self.end = bases[scan_from]
         self.last_epoch = self.epochs.epoch_at(self.end - 1)
         yield from self._scan(bases[scan_from:])
-        self.epochs.drop_from(self.end)
+        if self.epochs.first_start < self.end:
+            self.epochs.drop_from(self.end)
+        else:
+            self.epochs.drop_from(self.end + 1)  # the log is empty, and the entry tells where it starts
 
     def _begins_late(self, first: int) -> bool:
         """Whether the log once began below its first segment."""
@@ -184,7 +187,7 @@ class _Loading:
         self.producers.end_offset = self.end
         self.producer_files.remove_above(self.end)
         first = self.segments[0].base_offset
-        start = min(max(start, first), self.end)
+        start = min(max(start, first, self._start_by_epochs()), self.end)
         self.epochs.start_at(start)
         log = PartitionLog(
             self.disk,
@@ -201,6 +204,13 @@ class _Loading:
         if self.clean:
             log.mark_durable()
         return self._hand_over(log)
+
+    def _start_by_epochs(self) -> int:
+        """Where the leader epochs say that the log starts, or -1. A raised log start waits for the next checkpoint, the leader epochs below it are
+        forgotten at once: their records were deleted, and a replica that had them back without their epochs would tell others of wrong ends.
+        """
+        begin = self.stored_epochs.first_start if not self.clean else -1
+        return begin if begin <= self.end else -1  # beyond the end, the file is ahead of records that a power loss has taken
 
     def _hand_over(self, log: PartitionLog) -> PartitionLog:
         recovery_point, start, high_watermark = self.checkpoints[:3]

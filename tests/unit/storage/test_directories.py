@@ -528,6 +528,20 @@ def test_a_metadata_log_that_starts_at_its_snapshot_is_kept() -> None:
     assert (log.log_start_offset, log.log_end_offset) == (9, 12)
 
 
+def test_a_log_that_starts_over_below_its_start_keeps_what_it_takes_in() -> None:
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    log = directories.create(A0, ID_A, CONFIG, 1_000)
+    fill(log, 12)
+    log.advance_log_start(9)
+    directories.checkpoint_log_starts()
+    log.truncate_fully_and_start_at(0)
+    fill(log, 5)
+    disk.crash()
+    again = opened(disk, ONE).logs[A0]
+    assert (again.log_start_offset, again.log_end_offset, again.damage) == (0, 5, None)
+
+
 def test_a_log_that_starts_over_stores_where_first() -> None:
     disk = formatted(ONE)
     directories = opened(disk, ONE)

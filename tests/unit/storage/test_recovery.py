@@ -415,6 +415,37 @@ def test_a_log_start_above_what_survived_starts_over_there() -> None:
     assert values(reopen(disk, log_start_offset=9)) == ["9"]
 
 
+def test_a_log_start_that_no_checkpoint_tells_of_is_where_the_leader_epochs_begin() -> None:
+    """Records below it were deleted and their leader epochs forgotten: they must not come back without them. Seed 207325."""
+    disk = new_disk()
+    log = new_log(disk)
+    fill(log, *[1] * 4, epoch=2)
+    fill(log, *[1] * 5, epoch=3)
+    log.advance_log_start(6)
+    before = log.epoch_entries()
+    again = reopen(disk)
+    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (6, 9, before)
+    again.advance_log_start(9)
+    again = reopen(disk)
+    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (9, 9, [(3, 9)])
+
+
+def test_a_log_start_that_fell_stays_low_after_a_power_loss() -> None:
+    """A leader whose log is shorter made this one start over: what the leader-epoch file said before must not come back."""
+    disk = new_disk()
+    log = new_log(disk)
+    fill(log, *[1] * 9, epoch=5)
+    log.advance_log_start(6)
+    log.sync()
+    log.truncate_fully_and_start_at(0)
+    fill(log, *[1] * 8, epoch=2)
+    content = disk.read_file(FIRST)
+    disk.power_loss()
+    overwrite(disk, FIRST, content)  # a power loss may keep what was not synced
+    again = reopen(disk)
+    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (0, 8, [(2, 0)])
+
+
 def test_only_segments_from_the_recovery_point_on_are_read() -> None:
     disk = new_disk()
     log = new_log(disk, segment_bytes=300)
