@@ -32,6 +32,11 @@ class ClassicMember(Member):
     _joining = False
     _heart_beats = False
     _is_in_consumer_group = False
+    _joining_since_us = 0
+    _heard_us = 0
+    """After that the coordinator has begun to wait for it anew: with a heartbeat, or when all had joined a generation. Who joins or syncs again in
+    a generation that it had joined is told, and the coordinator waits no longer than before, as in Kafka.
+    """
 
     def identity_for_offsets(self) -> tuple[str | None, int]:
         """A classic member need not tell."""
@@ -44,6 +49,7 @@ class ClassicMember(Member):
         if self._joining or self.is_dead:
             return
         self._joining = True
+        self._joining_since_us = self.scheduler.now_us
         self.is_stable = False
         if self.rng.chance(0.7):
             self.commit(self._join_now)
@@ -87,6 +93,8 @@ class ClassicMember(Member):
                 self.after(RETRY_US, self._join_now)
             return
         self.history.count("group-joined")
+        if response.generation_id != self.generation and self.is_sure:
+            self._heard_us = self._joining_since_us
         self.member_id, self.generation = response.member_id, response.generation_id
         self.ledger.told(self.member_id, self.generation, self.scheduler.now_us)
         if self.is_sure:
@@ -102,9 +110,8 @@ class ClassicMember(Member):
             assignments=shares,
         )
         self._count_the_way(response.leader)
-        asked_us = self.scheduler.now_us
         timeout_us = self.plan.rebalance_timeout_ms * 1000 + _SLACK_US
-        self.ask_group(request, _SYNC_VERSION, SyncGroupResponse, lambda response: self._synced(asked_us, response), timeout_us)
+        self.ask_group(request, _SYNC_VERSION, SyncGroupResponse, self._synced, timeout_us)
         self._beat()
 
     def _count_the_way(self, leader: str) -> None:
@@ -132,7 +139,7 @@ class ClassicMember(Member):
         """Where it begins to share out: cooperative members must agree on it until all is shared out, eager ones may begin anew each time."""
         return 0 if self.plan.is_cooperative else self.generation
 
-    def _synced(self, asked_us: int, response: SyncGroupResponse | None) -> None:
+    def _synced(self, response: SyncGroupResponse | None) -> None:
         if response is None or response.error_code:
             if response is None:
                 self.history.error("no answer")
@@ -149,7 +156,7 @@ class ClassicMember(Member):
         self.ledger.synced(self.instance_id or self.member_id, self.generation, indexes, self.scheduler.now_us)
         gone = [index for index in self.tenures if index not in indexes]
         if not gone:
-            self._count_on(indexes, asked_us)
+            self._count_on(indexes)
             self.is_stable = True
             self.assign(indexes)
             return
@@ -160,17 +167,17 @@ class ClassicMember(Member):
             if self.generation == generation and not self.is_dead:
                 self.lose([index for index in self.tenures if index not in indexes])
                 self.ledger.gave_up(self.member_id, sorted(self.tenures))
-                self._count_on(indexes, asked_us)
+                self._count_on(indexes)
                 self.assign(indexes)
             self.join()
 
         self.commit(given_up)
 
-    def _count_on(self, indexes: list[int], asked_us: int) -> None:
+    def _count_on(self, indexes: list[int]) -> None:
         """It has these partitions, unless it falls silent, or does not come when the group rebalances."""
         if self.ledger.has_leases:
             lease_ms = min(self.plan.session_timeout_ms, self.plan.rebalance_timeout_ms) if self.is_sure else 0
-            self.ledger.leased(self.member_id, indexes, asked_us, lease_ms, self.scheduler.now_us)
+            self.ledger.leased(self.member_id, indexes, self._heard_us, lease_ms, self.scheduler.now_us)
 
     def lose_everything(self) -> None:
         """See ``Member``."""
@@ -210,8 +217,10 @@ class ClassicMember(Member):
         if response is None or generation != self.generation or self.is_dead:
             return
         if not response.error_code:
+            if self.is_sure:
+                self._heard_us = max(asked_us, self._heard_us)
             if not self._joining:
-                self._count_on(sorted(self.tenures), asked_us)
+                self._count_on(sorted(self.tenures))
             return
         self.note("Heartbeat", response.error_code, _ERRORS)
         if response.error_code in NOT_A_MEMBER or response.error_code == ErrorCode.REBALANCE_IN_PROGRESS:
