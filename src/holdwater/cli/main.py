@@ -5,6 +5,7 @@ is imported, so that ``holdwater up`` does not pay for the tools, nor they for t
 """
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -36,7 +37,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code (0 held, 1 broken or findings, 2 usage, 3 invalid or nobody reads on, 130 interrupted)."""
+    """Run one command; returns its exit code (0 held, 1 broken or findings, 2 usage, 3 invalid or its output cannot be written, 130 interrupted)."""
     try:
         try:
             return _run(list(sys.argv[1:] if argv is None else argv))
@@ -45,8 +46,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever reads has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return EXIT_INVALID
+    except OSError as failure:
+        if not is_no_room(failure):
+            raise
+        _write_no_more()
+        print(f"holdwater: cannot write: {failure.strerror}\nnext: make room where the output goes", file=sys.stderr)
+        return EXIT_INVALID
+
+
+def is_no_room(failure: OSError) -> bool:
+    """Whether there is no room for what a command says: files that it opens by name are its own to speak of."""
+    return failure.filename is None and failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def _write_no_more() -> None:
+    """What is still to be written would fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> int:

@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from holdwater.cli.main import is_no_room
 from holdwater.cli.numbers import natural, number, positive, seconds
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ def run(arguments: argparse.Namespace, play: "Play | None" = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 3
     except OSError as error:
+        if is_no_room(error):
+            raise
         print(f"holdwater simulate: {error}", file=sys.stderr)
         return 3
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,15 @@ def test_a_reader_that_is_gone_ends_it_quietly(arguments: list[str]) -> None:
     done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True, timeout=60, env=buffered)
     os.close(write_end)
     assert (done.returncode, done.stderr) == (3, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["group", "--help"], ["simulate", "--bugs"], ["prove", "--list"]])
+def test_what_cannot_be_written_is_said_once(arguments: list[str], unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "holdwater", *arguments]
+        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, env=environment)
+    assert done.returncode == 3
+    assert done.stderr.count("No space left on device") == 1
+    assert "Traceback" not in done.stderr
