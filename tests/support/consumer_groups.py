@@ -6,7 +6,7 @@ from typing import Any
 from tests.support.coordinator import FakeHost
 
 from holdwater.core.coordinator import Caller
-from holdwater.core.groups.consumer_group import ConsumerGroup
+from holdwater.core.groups.consumer.group import ConsumerGroup
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.codec.classes import Message
 from holdwater.wire.messages import ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse

@@ -7,8 +7,8 @@ from tests.support.classic_groups import DELAY_MS, Answers, Member
 from tests.support.classic_groups import Bench as ClassicBench
 from tests.support.consumer_groups import CALLER, Consumer
 
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.consumer_group import ConsumerGroup
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.consumer.group import ConsumerGroup
 from holdwater.core.groups.shard import GroupShard
 from holdwater.core.groups.subscriptions import assignment_bytes, assignment_of, subscription_of
 from holdwater.kernel.errors import ErrorCode

@@ -3,7 +3,7 @@
 from holdwater.sim.exhibit import Change, PlantedBug
 
 _HOSTED = "broker.coordinators.hosted"
-_OFFSETS = "core.groups.offsets"
+_OFFSETS = "core.groups.offsets.committed"
 _PRODUCERS = "storage.producers"
 
 _COORDINATORS = (
@@ -46,7 +46,7 @@ _GROUPS = (
         "old-generation-commits",
         "a classic member commits in a generation that is over",
         ("C3", "C4"),
-        (Change("core.groups.offset_access", "_check_classic", "generation != group.generation:", "generation > group.generation:"),),
+        (Change("core.groups.offsets.access", "_check_classic", "generation != group.generation:", "generation > group.generation:"),),
     ),
     PlantedBug(
         "fenced-member-commits",
@@ -54,7 +54,7 @@ _GROUPS = (
         ("C3", "C4"),
         (
             Change(
-                "core.groups.offset_access",
+                "core.groups.offsets.access",
                 "check_commit",
                 "return ErrorCode.NONE if error == ErrorCode.STALE_MEMBER_EPOCH and _covers_all(group, request) else error",
                 "return ErrorCode.NONE",
@@ -67,7 +67,7 @@ _GROUPS = (
         ("C2", "C3", "crash"),
         (
             Change(
-                "core.groups.consumer_reconcile",
+                "core.groups.consumer.reconcile",
                 "_advance",
                 "if number not in has and goal.is_free(topic_id, number)",
                 "if number not in has",
@@ -80,7 +80,7 @@ _GROUPS = (
         ("C2", "C3"),
         (
             Change(
-                "core.groups.consumer_state",
+                "core.groups.consumer.state",
                 "ConsumerState._put",
                 "self._own(new.member_id, new.pending_revocation)",
                 "pass",
@@ -93,7 +93,7 @@ _GROUPS = (
         ("C1", "C2", "C3", "liveness"),
         (
             Change(
-                "core.groups.classic_group",
+                "core.groups.classic.group",
                 "ClassicGroup.restored",
                 "value.generation\n    group.protocol_type",
                 "0\n    group.protocol_type",
@@ -115,7 +115,7 @@ _MIGRATION = (
         ("C3",),
         (
             Change(
-                "core.groups.consumer_commits",
+                "core.groups.consumer.commits",
                 "commit_error",
                 "if member_epoch == member.member_epoch:",
                 "if member_epoch == member.member_epoch or member.speaks_classic:",
@@ -143,7 +143,7 @@ _OFFSETS_IN_TRANSACTIONS = (
         ("C4", "C7", "C6"),
         (
             Change(
-                "core.groups.offset_requests",
+                "core.groups.offsets.requests",
                 "OffsetRequests._partition",
                 "if require_stable and self._offsets.is_pending(group_id, topic, partition):",
                 "if False:",

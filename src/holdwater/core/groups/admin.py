@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 from holdwater.core.coordinator import Caller, CoordinatorRecord, Decision
 from holdwater.core.groups.append_errors import for_clients
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_state import ClassicState
-from holdwater.core.groups.expiry import tombstones_of_group
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.classic.state import ClassicState
 from holdwater.core.groups.modern import Group, Groups
-from holdwater.core.groups.offset_access import check_delete
-from holdwater.core.groups.offsets import Offsets
+from holdwater.core.groups.offsets.access import check_delete
+from holdwater.core.groups.offsets.committed import Offsets
+from holdwater.core.groups.offsets.expiry import tombstones_of_group
 from holdwater.core.groups.subscriptions import CONSUMER_PROTOCOL_TYPE
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import (

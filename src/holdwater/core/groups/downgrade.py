@@ -9,13 +9,13 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from holdwater.core.coordinator import CoordinatorRecord, ShardHost, TopicsView
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_member import ClassicMember
-from holdwater.core.groups.consumer_classic_join import ClassicJoin, classic_assignment, join_response
-from holdwater.core.groups.consumer_member import ConsumerMember
-from holdwater.core.groups.consumer_removal import group_tombstones
-from holdwater.core.groups.consumer_settings import may_move
-from holdwater.core.groups.consumer_state import ConsumerState
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.classic.member import ClassicMember
+from holdwater.core.groups.consumer.classic_join import ClassicJoin, classic_assignment, join_response
+from holdwater.core.groups.consumer.member import ConsumerMember
+from holdwater.core.groups.consumer.removal import group_tombstones
+from holdwater.core.groups.consumer.settings import may_move
+from holdwater.core.groups.consumer.state import ConsumerState
 from holdwater.core.groups.subscriptions import CONSUMER_PROTOCOL_TYPE
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import JoinGroupResponse

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from holdwater.core.coordinator import Caller, CoordinatorRecord, Decision, ShardHost
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_member import JoinReply, SyncReply
-from holdwater.core.groups.classic_sync import HeartbeatReply
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.classic.member import JoinReply, SyncReply
+from holdwater.core.groups.classic.sync import HeartbeatReply
 from holdwater.core.groups.upgrade import Beginning
 from holdwater.wire.codec.classes import Message
 from holdwater.wire.messages import (

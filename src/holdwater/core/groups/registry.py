@@ -4,9 +4,9 @@ A classic group without protocol type is made for every group id that has commit
 """
 
 from holdwater.core.coordinator import Decision, ShardHost
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_rebalance import Rebalance, Records
-from holdwater.core.groups.classic_state import ClassicState
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.classic.rebalance import Rebalance, Records
+from holdwater.core.groups.classic.state import ClassicState
 from holdwater.core.groups.modern import Groups, MakeModernGroup, ModernGroup
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.invariant import invariant

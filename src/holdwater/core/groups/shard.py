@@ -15,17 +15,17 @@ from collections.abc import Callable, Sequence
 from holdwater.core.coordinator import NOTHING, Caller, Decision, ShardHost, answer
 from holdwater.core.groups.admin import ConsumerDescribeReply, DeleteReply, DescribeReply, GroupAdmin, ListReply
 from holdwater.core.groups.answers import Answers
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_member import JoinReply, SyncReply
-from holdwater.core.groups.classic_rebalance import Rebalance
-from holdwater.core.groups.classic_requests import ClassicRequests
-from holdwater.core.groups.classic_sync import HeartbeatReply, LeaveReply
-from holdwater.core.groups.consumer_group import ConsumerGroup
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.classic.member import JoinReply, SyncReply
+from holdwater.core.groups.classic.rebalance import Rebalance
+from holdwater.core.groups.classic.requests import ClassicRequests
+from holdwater.core.groups.classic.sync import HeartbeatReply, LeaveReply
+from holdwater.core.groups.consumer.group import ConsumerGroup
 from holdwater.core.groups.deadlines import Deadlines
-from holdwater.core.groups.expiry import DeletedTopic, Expiry
 from holdwater.core.groups.modern import ConsumerHeartbeatReply, Groups, MakeModernGroup
-from holdwater.core.groups.offset_requests import CommitReply, FetchReply, OffsetDeleteReply, OffsetRequests, TxnCommitReply
-from holdwater.core.groups.offsets import Offsets
+from holdwater.core.groups.offsets.committed import Offsets
+from holdwater.core.groups.offsets.expiry import DeletedTopic, Expiry
+from holdwater.core.groups.offsets.requests import CommitReply, FetchReply, OffsetDeleteReply, OffsetRequests, TxnCommitReply
 from holdwater.core.groups.registry import Registry
 from holdwater.core.groups.upgrade import NEW, Beginning, upgraded
 from holdwater.kernel.errors import ErrorCode

@@ -7,12 +7,12 @@ that generation: whoever comes next finds a higher group epoch, and each of them
 from typing import NamedTuple
 
 from holdwater.core.coordinator import ShardHost, TopicsView
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_member import ClassicMember, Protocols
-from holdwater.core.groups.consumer_classic_join import ClassicMetadata
-from holdwater.core.groups.consumer_member import ConsumerMember, Partitions
-from holdwater.core.groups.consumer_settings import may_move
-from holdwater.core.groups.consumer_state import FIRST_EPOCH
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.classic.member import ClassicMember, Protocols
+from holdwater.core.groups.consumer.classic_join import ClassicMetadata
+from holdwater.core.groups.consumer.member import ConsumerMember, Partitions
+from holdwater.core.groups.consumer.settings import may_move
+from holdwater.core.groups.consumer.state import FIRST_EPOCH
 from holdwater.core.groups.subscriptions import assignment_of, subscription_of
 from holdwater.wire.codec import ProtocolError
 from holdwater.wire.messages import ConsumerGroupMemberMetadataValue, ConsumerProtocolAssignment, ConsumerProtocolSubscription

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdwater.core.groups.assignors import AssignorMember, assign
-from holdwater.core.groups.consumer_member import Target
+from holdwater.core.groups.consumer.assignors import AssignorMember, assign
+from holdwater.core.groups.consumer.member import Target
 
 Plain = dict[str, dict[int, tuple[int, ...]]]
 T1, T2, T3, T4 = 1, 2, 3, 4

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tests.support.classic_groups import DELAY_MS, REBALANCE_MS, SESSION_MS, Bench, Member, subscription
 
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_state import ClassicState
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.classic.state import ClassicState
 from holdwater.kernel.errors import ErrorCode
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.support.consumer_groups import GROUP
 
-from holdwater.core.groups.consumer_checks import request_refusal
+from holdwater.core.groups.consumer.checks import request_refusal
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import ConsumerGroupHeartbeatRequest
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.consumer_groups import Bench, Wanted
 from tests.support.coordinator import Entry
 
-from holdwater.core.groups.consumer_late import LateAssignment
+from holdwater.core.groups.consumer.late import LateAssignment
 from holdwater.wire.messages import (
     ConsumerGroupCurrentMemberAssignmentKey,
     ConsumerGroupCurrentMemberAssignmentValue,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.support.consumer_groups import GROUP, Bench, Consumer
 
-from holdwater.core.groups.consumer_group import ConsumerGroup
-from holdwater.core.groups.consumer_state import ConsumerState
+from holdwater.core.groups.consumer.group import ConsumerGroup
+from holdwater.core.groups.consumer.state import ConsumerState
 from holdwater.kernel.errors import ErrorCode
 
 TOPICS = ["orders", "returns", "stock"]

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import pytest
 
-from holdwater.core.groups.consumer_member import ConsumerMember, MemberState, Partitions
-from holdwater.core.groups.consumer_reconcile import Goal, next_step
+from holdwater.core.groups.consumer.member import ConsumerMember, MemberState, Partitions
+from holdwater.core.groups.consumer.reconcile import Goal, next_step
 
 T1, T2 = b"\x01" * 16, b"\x02" * 16
 STABLE, UNREVOKED, UNRELEASED, UNKNOWN = MemberState

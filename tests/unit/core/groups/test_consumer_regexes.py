@@ -2,7 +2,7 @@
 
 from tests.support.consumer_groups import Bench, Consumer
 
-from holdwater.core.groups.consumer_state import ResolvedRegex
+from holdwater.core.groups.consumer.state import ResolvedRegex
 from holdwater.kernel.errors import ErrorCode
 
 MINUTE_MS = 60_000

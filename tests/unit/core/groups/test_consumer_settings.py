@@ -3,7 +3,7 @@
 import pytest
 from tests.support.coordinator import FakeHost
 
-from holdwater.core.groups.consumer_settings import SettingsOfGroup
+from holdwater.core.groups.consumer.settings import SettingsOfGroup
 
 JAVA = "org.apache.kafka.coordinator.group.assignor."
 

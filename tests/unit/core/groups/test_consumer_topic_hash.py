@@ -5,8 +5,8 @@ from struct import pack
 
 import pytest
 
-from holdwater.core.groups.consumer_topic_hash import group_hash, topic_hash
-from holdwater.core.groups.consumer_xxh3 import xxh3
+from holdwater.core.groups.consumer.topic_hash import group_hash, topic_hash
+from holdwater.core.groups.consumer.xxh3 import xxh3
 
 LINES = [line.split() for line in (Path(__file__).parent / "kafka_topic_hashes.txt").read_text().splitlines() if not line.startswith("#")]
 TOPIC_ID = bytes.fromhex("01020304050607081112131415161718")

@@ -3,7 +3,7 @@
 import pytest
 from tests.support.classic_groups import DELAY_MS, SESSION_MS, Bench, subscription
 
-from holdwater.core.groups.expiry import DeletedTopic
+from holdwater.core.groups.offsets.expiry import DeletedTopic
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import GroupMetadataKey, OffsetCommitKey
 

@@ -7,7 +7,7 @@ import pytest
 from tests.support.classic_groups import DELAY_MS, Answers, Bench, Member, subscription
 
 from holdwater.core.coordinator import Caller
-from holdwater.core.groups.classic_group import ClassicGroup
+from holdwater.core.groups.classic.group import ClassicGroup
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import (
     ConsumerGroupDescribeResponse,

@@ -15,9 +15,9 @@ from tests.support.mixed_groups import (
     used_by,
 )
 
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_state import ClassicState
-from holdwater.core.groups.consumer_group import ConsumerGroup
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.classic.state import ClassicState
+from holdwater.core.groups.consumer.group import ConsumerGroup
 from holdwater.core.groups.subscriptions import assignment_bytes
 from holdwater.kernel.errors import ErrorCode
 

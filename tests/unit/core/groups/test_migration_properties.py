@@ -5,8 +5,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.support.consumer_groups import Consumer
 from tests.support.mixed_groups import GROUP, ClassicConsumer, MixedBench
 
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.consumer_group import ConsumerGroup
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.consumer.group import ConsumerGroup
 from holdwater.kernel.errors import ErrorCode
 
 PLACES = st.integers(0, 5)

@@ -2,10 +2,10 @@
 
 from tests.support.mixed_groups import GROUP, TOPICS, ClassicConsumer, MixedBench, classic_members, mixed, newcomer, settle
 
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_state import ClassicState
-from holdwater.core.groups.consumer_group import ConsumerGroup
-from holdwater.core.groups.consumer_member import MemberState
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.classic.state import ClassicState
+from holdwater.core.groups.consumer.group import ConsumerGroup
+from holdwater.core.groups.consumer.member import MemberState
 from holdwater.core.groups.shard import GroupShard
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import GroupMetadataKey

@@ -6,7 +6,7 @@ import pytest
 from tests.support.classic_groups import DELAY_MS, Answers, Bench, Member
 from tests.support.coordinator import WALL_MS
 
-from holdwater.core.groups.offsets import CommittedOffset
+from holdwater.core.groups.offsets.committed import CommittedOffset
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse
 

@@ -9,10 +9,10 @@ from tests.support.classic_groups import REBALANCE_MS, SESSION_MS, Answers, Benc
 from tests.support.coordinator import Entry
 
 from holdwater.core.coordinator import Caller
-from holdwater.core.groups.classic_group import ClassicGroup
-from holdwater.core.groups.classic_state import ClassicState
-from holdwater.core.groups.consumer_group import ConsumerGroup
-from holdwater.core.groups.offsets import CommittedOffset
+from holdwater.core.groups.classic.group import ClassicGroup
+from holdwater.core.groups.classic.state import ClassicState
+from holdwater.core.groups.consumer.group import ConsumerGroup
+from holdwater.core.groups.offsets.committed import CommittedOffset
 from holdwater.core.groups.shard import GroupShard
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import (

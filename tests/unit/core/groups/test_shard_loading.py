@@ -3,7 +3,7 @@
 from tests.support.classic_groups import DELAY_MS, REBALANCE_MS, SESSION_MS, Bench
 from tests.support.coordinator import Entry
 
-from holdwater.core.groups.classic_group import ClassicGroup
+from holdwater.core.groups.classic.group import ClassicGroup
 from holdwater.core.groups.shard import GroupShard
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.messages import (
