@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from tests.support.logs import append
 
 from holdwater.kernel.ports import BatchHeader, Log
-from holdwater.storage.cleanable import Cleanable, cleanable
-from holdwater.storage.cleaning import Cleaning
+from holdwater.storage.compaction.cleanable import Cleanable, cleanable
+from holdwater.storage.compaction.cleaning import Cleaning
 from holdwater.storage.log import PartitionLog
 from holdwater.wire.records import CONTROL_FLAG, TRANSACTIONAL_FLAG, Record, batches, build_batch, read_records
 

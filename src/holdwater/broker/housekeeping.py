@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from holdwater.broker.partitions import HostedPartition
 from holdwater.kernel.configs.broker import BrokerConfig
 from holdwater.kernel.ports import CorruptRecords, DiskFailure
-from holdwater.storage.cleanable import Cleanable
-from holdwater.storage.cleaner_map import limit_count
-from holdwater.storage.cleaning import Cleaning
+from holdwater.storage.compaction.cleanable import Cleanable
+from holdwater.storage.compaction.cleaning import Cleaning
+from holdwater.storage.compaction.key_map import limit_count
 
 if TYPE_CHECKING:
     from holdwater.broker.broker import Broker

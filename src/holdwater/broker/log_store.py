@@ -4,8 +4,8 @@ from typing import Protocol
 
 from holdwater.kernel.identifiers import TopicPartition
 from holdwater.kernel.ports import Log
-from holdwater.storage.cleanable import Cleanable
-from holdwater.storage.cleaning import Cleaning
+from holdwater.storage.compaction.cleanable import Cleanable
+from holdwater.storage.compaction.cleaning import Cleaning
 
 
 class LogStore(Protocol):

@@ -10,8 +10,8 @@ from holdwater.kernel.identifiers import TopicPartition
 from holdwater.kernel.invariant import invariant
 from holdwater.kernel.ports import Disk, DiskFailure, Log
 from holdwater.kernel.rng import Rng
-from holdwater.storage.cleanable import Cleanable, cleanable
-from holdwater.storage.cleaning import Cleaning
+from holdwater.storage.compaction.cleanable import Cleanable, cleanable
+from holdwater.storage.compaction.cleaning import Cleaning
 from holdwater.storage.config import LogConfig
 from holdwater.storage.directories import LogDirectories, MetaProperties, format_directory
 from holdwater.storage.properties import read_meta_properties

@@ -473,11 +473,15 @@ class PartitionLog:
 
     def aborted_transactions(self, first_offset: int, end_offset: int) -> list[AbortedTransaction]:
         """Aborted transactions that overlap the range."""
-        found: list[AbortedTransaction] = []
-        for segment in self._chain.since(first_offset):
+        return [AbortedTransaction(each.producer_id, each.first_offset) for each in self.aborted_between(first_offset, end_offset)]
+
+    def aborted_between(self, offset: int, end_offset: int) -> list[AbortedRange]:
+        """Aborted transactions that overlap the range, as their indexes have them."""
+        found: list[AbortedRange] = []
+        for segment in self._chain.since(offset):
             for entry in segment.txn_index.entries():
-                if entry.last_offset >= first_offset and entry.first_offset < end_offset:
-                    found.append(AbortedTransaction(entry.producer_id, entry.first_offset))
+                if entry.last_offset >= offset and entry.first_offset < end_offset:
+                    found.append(entry)
                 if entry.last_stable_offset >= end_offset:
                     return found  # every later marker belongs to a transaction that began at or above the end
         return found
@@ -587,7 +591,7 @@ class PartitionLog:
 
     @property
     def chain(self) -> SegmentChain:
-        """The segments, for ``cleanable`` and ``cleaning``; read them only."""
+        """The segments, for ``compaction``; read them only."""
         return self._chain
 
     def delete_old_segments(self, high_watermark: int, wall_ms: int) -> bool:
@@ -604,17 +608,6 @@ class PartitionLog:
                 self._roll(wall_ms)
             self.advance_log_start(end)
         return self._chain.first_offset > start
-
-    def aborted_between(self, offset: int, end_offset: int) -> list[AbortedRange]:
-        """Aborted transactions that overlap the range, as their indexes have them."""
-        found: list[AbortedRange] = []
-        for segment in self._chain.since(offset):
-            for entry in segment.txn_index.entries():
-                if entry.last_offset >= offset and entry.first_offset < end_offset:
-                    found.append(entry)
-                if entry.last_stable_offset >= end_offset:
-                    return found
-        return found
 
     def replace_segments(self, old: list[Segment], cleaned: Segment) -> None:
         """Put a cleaned segment in the place of those that it was made from. Its files are synced, all but the log named as ``swap`` says.

@@ -18,8 +18,8 @@ from holdwater.kernel.identifiers import TopicPartition
 from holdwater.kernel.ports import BatchHeader
 from holdwater.node.disk import RealDisk
 from holdwater.storage.checkpoints import read_offsets
-from holdwater.storage.cleanable import cleanable
-from holdwater.storage.cleaning import Cleaning
+from holdwater.storage.compaction.cleanable import cleanable
+from holdwater.storage.compaction.cleaning import Cleaning
 from holdwater.storage.config import LogConfig
 from holdwater.storage.directories import LogDirectories
 from holdwater.storage.names import CLEANER_FILE

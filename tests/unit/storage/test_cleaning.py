@@ -21,7 +21,7 @@ from tests.support.compaction import (
 from tests.support.logs import DIRECTORY, append, batch, marker, new_disk, new_log, raw, reopen
 
 from holdwater.kernel.ports import CorruptRecords
-from holdwater.storage.cleaning import Cleaning
+from holdwater.storage.compaction.cleaning import Cleaning
 from holdwater.storage.log import PartitionLog
 from holdwater.storage.segment import MAX_RELATIVE_OFFSET
 from holdwater.wire.records import DELETE_HORIZON_FLAG, LOG_APPEND_TIME_FLAG, Compression, Record, build_batch

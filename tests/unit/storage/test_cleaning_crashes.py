@@ -17,8 +17,8 @@ from tests.support.logs import append, marker, raw
 from holdwater.kernel.ports import DiskFailure
 from holdwater.kernel.rng import Rng
 from holdwater.sim.disk import Crashed, Fault, Operation, SimDisk
-from holdwater.storage.cleanable import cleanable
-from holdwater.storage.cleaning import Cleaning
+from holdwater.storage.compaction.cleanable import cleanable
+from holdwater.storage.compaction.cleaning import Cleaning
 from holdwater.storage.config import LogConfig
 from holdwater.storage.directories import LogDirectories
 from holdwater.storage.log import PartitionLog

@@ -24,7 +24,7 @@ from tests.support.logs import append, marker, new_log, reopen
 
 from holdwater.kernel.rng import Rng
 from holdwater.sim.disk import Crashed, Fault, Operation, SimDisk
-from holdwater.storage.cleaning import Cleaning
+from holdwater.storage.compaction.cleaning import Cleaning
 from holdwater.storage.config import LogConfig
 from holdwater.storage.directories import LogDirectories
 from holdwater.storage.log import PartitionLog

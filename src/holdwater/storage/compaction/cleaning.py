@@ -13,10 +13,10 @@ from collections.abc import Generator, Iterator
 
 from holdwater.kernel.ports import BatchHeader, CorruptRecords
 from holdwater.storage import swap
-from holdwater.storage.cleanable import Cleanable
-from holdwater.storage.cleaner_filter import BatchFilter, check_place
-from holdwater.storage.cleaner_map import OffsetMap
-from holdwater.storage.cleaner_transactions import Transactions
+from holdwater.storage.compaction.cleanable import Cleanable
+from holdwater.storage.compaction.filter import BatchFilter, check_place
+from holdwater.storage.compaction.key_map import OffsetMap
+from holdwater.storage.compaction.transactions import Transactions
 from holdwater.storage.log import PartitionLog
 from holdwater.storage.names import CLEANED_SUFFIX, LOG_SUFFIX, TXN_INDEX_SUFFIX
 from holdwater.storage.offset_index import ENTRY_BYTES as OFFSET_ENTRY_BYTES

@@ -11,8 +11,8 @@ batch of the cleaned part, so that a follower can reach the offset after it.
 from collections.abc import Mapping, Sequence
 
 from holdwater.kernel.ports import BatchHeader, CorruptRecords
-from holdwater.storage.cleaner_map import OffsetMap
-from holdwater.storage.cleaner_transactions import Transactions
+from holdwater.storage.compaction.key_map import OffsetMap
+from holdwater.storage.compaction.transactions import Transactions
 from holdwater.storage.producers import ProducerState
 from holdwater.wire.records import (
     COMPRESSION_MASK,
