@@ -91,6 +91,34 @@ class TestTimeouts:
         bench.wait(1_000)
         assert bench.group.is_empty
 
+    def test_a_fence_that_comes_to_nothing_late_says_nothing_against_who_has_joined_again(self) -> None:
+        """Its records were appended, and not committed in time: they count all the same. Seed 212039."""
+        bench = Bench(topics={"orders": 2})
+        bench.join("a", "orders")
+        bench.host.hold()
+        bench.wait(SESSION_MS)
+        assert bench.group.is_empty
+        bench.send(member_id="a", member_epoch=0, rebalance_timeout_ms=10_000, subscribed_topic_names=["orders"], topic_partitions=[])
+        bench.host.lose(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+        bench.wait(SESSION_MS - 1)
+        assert not bench.group.is_empty
+        bench.wait(1)
+        assert bench.group.is_empty
+
+    def test_nor_does_one_of_a_member_that_did_not_give_up_in_time(self) -> None:
+        bench = Bench(topics={"orders": 2}, group_consumer_assignment_interval_ms="0")
+        bench.join("a", "orders", rebalance_timeout_ms=10_000)
+        bench.join("b", "orders")
+        bench.answered(member_id="a", member_epoch=2)
+        assert bench.group.state.members["a"].pending_revocation
+        bench.host.hold()
+        bench.wait(10_000)
+        assert "a" not in bench.group.state.members
+        bench.send(member_id="a", member_epoch=0, rebalance_timeout_ms=10_000, subscribed_topic_names=["orders"], topic_partitions=[])
+        bench.host.lose(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+        bench.wait(HEARTBEAT_MS)
+        assert "a" in bench.group.state.members
+
     def test_a_new_coordinator_gives_everybody_the_whole_time_again(self) -> None:
         bench = Bench(topics={"orders": 2}, group_consumer_assignment_interval_ms="0")
         bench.join("a", "orders")

@@ -15,7 +15,9 @@ RETRY_MS = 500
 """Until a member that could not be fenced, because the append was refused, is tried again."""
 
 Fence = Callable[[str, str, Callable[[], None]], Decision]
-"""Decides to remove a member, by id, for the reason given; the last is called when that cannot be stored, so that it is tried again."""
+"""Decides to remove a member, by id, for the reason given; the last is called when that cannot be stored, so that it is tried again. It may be
+called late, when the member is gone all the same, and another has joined under its id.
+"""
 
 
 class _Session:
@@ -96,10 +98,13 @@ class MemberTimers:
         self._syncs.cancel(member_id)
 
     def _fence_after(self, deadlines: Deadlines, member_id: str, after_ms: int, why: str) -> None:
-        def again() -> None:
-            self._fence_after(deadlines, member_id, RETRY_MS, why)
+        session = self._sessions.get(member_id)
 
-        if member_id in self._sessions:
+        def again() -> None:
+            if self._sessions.get(member_id) is session:
+                self._fence_after(deadlines, member_id, RETRY_MS, why)
+
+        if session is not None:
             deadlines.set(member_id, after_ms, lambda: self._fence(member_id, why, again))
 
     def _set_timer(self, member_id: str, session: _Session) -> None:
@@ -113,10 +118,10 @@ class MemberTimers:
         if session.due_ms > self._host.mono_ms:
             self._set_timer(member_id, session)
             return NOTHING
-        return self._fence(member_id, "its session has expired", lambda: self._try_again(member_id))
+        return self._fence(member_id, "its session has expired", lambda: self._try_again(member_id, session))
 
-    def _try_again(self, member_id: str) -> None:
-        session = self._sessions.get(member_id)
-        if session is not None:
-            session.due_ms = self._host.mono_ms + RETRY_MS
+    def _try_again(self, member_id: str, session: _Session) -> None:
+        """Unless the member has come back since, with a heartbeat or as a new one."""
+        if self._sessions.get(member_id) is session:
+            session.due_ms = max(self._host.mono_ms + RETRY_MS, session.due_ms)
             self._set_timer(member_id, session)
