@@ -67,11 +67,21 @@ class World:
         return partition
 
     def fetch(
-        self, session: int, epoch: int, offsets: dict[int, int], *, max_bytes: int = 1 << 20, wait_ms: int = 0, last_epoch: int = -1
+        self,
+        session: int,
+        epoch: int,
+        offsets: dict[int, int],
+        *,
+        max_bytes: int = 1 << 20,
+        wait_ms: int = 0,
+        last_epoch: int = -1,
+        leader_epoch: int = -1,
     ) -> FetchResponse | None:
         """Fetch from the named partitions; the answer if there is one."""
         asked = [
-            FetchRequest.FetchPartition(partition=i, fetch_offset=at, last_fetched_epoch=last_epoch, partition_max_bytes=1 << 30)
+            FetchRequest.FetchPartition(
+                partition=i, fetch_offset=at, current_leader_epoch=leader_epoch, last_fetched_epoch=last_epoch, partition_max_bytes=1 << 30
+            )
             for i, at in offsets.items()
         ]
         request = FetchRequest(
@@ -157,6 +167,22 @@ def test_who_was_told_to_cut_its_log_is_told_the_high_watermark_with_the_next_an
     assert second is not None
     assert [(data.partition_index, data.high_watermark) for topic in second.responses for data in topic.partitions] == [(0, 1)]
     third = world.fetch(first.session_id, 2, {0: 1}, last_epoch=0)
+    assert third is not None
+    assert not third.responses
+
+
+def test_who_follows_in_another_leader_epoch_is_told_the_high_watermark_again() -> None:
+    """It passed over an answer that came to its former role, and an idle partition has no other news. Seed 213657."""
+    world = World()
+    replica = world.host(0, "a").leader()
+    assert replica is not None
+    first = world.fetch(0, 0, {0: 1})
+    assert first is not None
+    replica.leader_epoch = 2
+    second = world.fetch(first.session_id, 1, {0: 1}, leader_epoch=2)
+    assert second is not None
+    assert [(data.partition_index, data.high_watermark) for topic in second.responses for data in topic.partitions] == [(0, 1)]
+    third = world.fetch(first.session_id, 2, {0: 1}, leader_epoch=2)
     assert third is not None
     assert not third.responses
 

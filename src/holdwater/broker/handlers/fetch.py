@@ -157,6 +157,8 @@ def _take_in(broker: "Broker", call: Call, request: FetchRequest, context: Fetch
                 item = items[key] = FetchItem(context, topic.topic, topic.topic_id, asked.partition)
             if item.partition is None or item.partition.deleted:
                 _bind(broker, item, by_id=by_id)
+            if asked.current_leader_epoch != item.leader_epoch:  # a follower passes over what is answered to a role that it no longer has
+                item.told_high_watermark = item.told_log_start = -2
             item.fetch_offset = asked.fetch_offset
             item.max_bytes = asked.partition_max_bytes
             item.leader_epoch = asked.current_leader_epoch
