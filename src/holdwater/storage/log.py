@@ -12,7 +12,7 @@ Invariants, besides those of ``kernel.ports.Log``:
 Not in here: the high watermark, who may append, when to sync. ``recovery`` builds a ``PartitionLog``; ``PartitionLog.create`` makes a new one.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from struct import Struct
@@ -73,8 +73,9 @@ class PartitionLog:
         log_start_offset: int,
         log_end_offset: int,
         synced_end_offset: int,
+        unsynced: Sequence[Segment] = (),
     ) -> None:
-        """For ``create`` and ``recovery``; the parts agree with each other."""
+        """For ``create`` and ``recovery``; the parts agree with each other. ``unsynced``: whose indexes may not be on disk, wherever they lie."""
         self.path = path
         self.damage: Damage | None = None
         self.damaged_segments: list[Segment] = []
@@ -97,7 +98,9 @@ class PartitionLog:
         self._start = log_start_offset
         self._end = log_end_offset
         self._synced = synced_end_offset
-        self._unsynced = Unsynced([one for one, following in pairwise(segments) if following.base_offset > synced_end_offset])
+        self._unsynced = Unsynced(
+            [one for one, following in pairwise(segments) if one in unsynced or following.base_offset > synced_end_offset]
+        )
         self._cut_count = 0
         self._unsynced_cut: int | None = None
         self._failure: DiskFailure | None = None

@@ -98,6 +98,7 @@ class _Loading:
         self.damage: Damage | None = None
         self.damaged_segments: list[Segment] = []
         self.segments: list[Segment] = []
+        self.indexed_anew: list[Segment] = []
         self.end = 0
         """Offset after the last intact batch so far."""
         self.read_bytes = 0
@@ -200,6 +201,7 @@ class _Loading:
             log_start_offset=start,
             log_end_offset=self.end,
             synced_end_offset=min(max(self.end if self.clean else self.checkpoints.recovery_point, first), self.end),
+            unsynced=self.indexed_anew,
         )
         if self.clean:
             log.mark_durable()
@@ -343,8 +345,14 @@ class _Loading:
                 yield self._take_slice()
         rebuilt.drop_table()
         rebuilt.become_inactive()
+        self._sync_indexes(rebuilt)
         rebuilt.close()
         self.segments[self.segments.index(segment)] = rebuilt
+
+    def _sync_indexes(self, segment: Segment) -> None:
+        """At once: the next start would not look whether a power loss has torn them."""
+        segment.sync_indexes()
+        self.disk.sync_directory(self.path)
 
     # After a crash
 
@@ -366,6 +374,9 @@ class _Loading:
                 return
             if following >= 0:
                 segment.become_inactive()
+                self.indexed_anew.append(segment)
+                if following < self.checkpoints.recovery_point:
+                    self._sync_indexes(segment)
                 segment.drop_table()
                 segment.close()
 

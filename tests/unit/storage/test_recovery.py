@@ -415,6 +415,45 @@ def test_a_log_start_above_what_survived_starts_over_there() -> None:
     assert values(reopen(disk, log_start_offset=9)) == ["9"]
 
 
+def test_indexes_that_were_built_again_are_synced_before_the_recovery_point_moves() -> None:
+    """The segment ends where the recovery point was: its log was synced, its indexes may not have been. Seed 214611."""
+    disk = new_disk()
+    log = new_log(disk, segment_bytes=300, index_interval_bytes=50)
+    fill(log, *[1] * 4, timestamp_ms=1_000)
+    log.sync()
+    fill(log, 1, timestamp_ms=2_000)
+    assert log.segment_count == 2
+    disk.crash()
+    log = reopen(disk, recovery_point=4, segment_bytes=300, index_interval_bytes=50)
+    fill(log, *[1] * 4, timestamp_ms=3_000)
+    log.sync()
+    end = log.log_end_offset
+    disk.power_loss()
+    again = reopen(disk, recovery_point=end, segment_bytes=300, index_interval_bytes=50)
+    assert again.events == []
+    found = again.offset_for_timestamp(500, end)
+    assert found is not None
+    assert found.offset == 0
+
+
+@pytest.mark.parametrize("survives", [True, False])
+def test_an_index_that_was_built_again_below_what_recovery_scans_is_synced_at_once(survives: bool) -> None:
+    disk = new_disk()
+    log = new_log(disk, segment_bytes=300, index_interval_bytes=50)
+    fill(log, *[1] * 9)
+    log.sync()
+    expected = disk.read_file(f"{DIRECTORY}/{0:020d}.timeindex")
+    if survives:  # one index of it is missing
+        disk.remove_file(f"{DIRECTORY}/{0:020d}.index")
+        overwrite(disk, f"{DIRECTORY}/{0:020d}.timeindex", b"")
+    else:  # all of it is scanned
+        overwrite(disk, f"{DIRECTORY}/{0:020d}.timeindex", b"")
+        overwrite(disk, f"{DIRECTORY}/leader-epoch-checkpoint", b"nonsense")
+    reopen(disk, recovery_point=9, segment_bytes=300, index_interval_bytes=50)
+    disk.power_loss()
+    assert disk.read_file(f"{DIRECTORY}/{0:020d}.timeindex") == expected
+
+
 def test_a_log_start_that_no_checkpoint_tells_of_is_where_the_leader_epochs_begin() -> None:
     """Records below it were deleted and their leader epochs forgotten: they must not come back without them. Seed 207325."""
     disk = new_disk()
