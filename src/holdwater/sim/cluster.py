@@ -88,6 +88,7 @@ class SimCluster:
             format_node(node.disk, config, meta, voters, WALL_START_MS + offset)
             self._format_directories(node, config.log_dirs[1:])
             node.on_event = self.watch.after_event
+            node.on_end = self.watch.at_end
             node.gather_us = settings.gather_us
             self.nodes[node_id] = node
 

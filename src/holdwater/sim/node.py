@@ -66,6 +66,8 @@ class SimNode:
         """Whether the present event are requests to fetch or produce, and what is read is read for fetches."""
         self.on_event: Callable[[SimNode], None] = lambda node: None
         """Called after each event of the broker."""
+        self.on_end: Callable[[SimNode], None] = lambda node: None
+        """Called when the process ends, while its broker can still be looked at: an event that ends it may have sent something before."""
         self.buggify: Buggify = never
         """What the brokers of this machine are given."""
         self.on_disk_stop: Callable[[SimNode], None] = lambda node: None
@@ -192,6 +194,7 @@ class SimNode:
         self.on_disk_stop(self)
 
     def _gone(self) -> None:
+        self.on_end(self)
         self.broker = None
         self.opened = None
         self.state = "OFF"

@@ -85,6 +85,8 @@ class GroupLedger:
         self._epochs: dict[str, tuple[int, int]] = {}
         self._told_us: dict[tuple[str, int], int] = {}
         """When a member was first told that it is one in a generation or member epoch."""
+        self._owned_us: dict[tuple[str, int], int] = {}
+        """When a member was last told that it may have a partition, or still may."""
         self.names_given = 0
 
     # --- C1, C2: classic generations
@@ -139,6 +141,7 @@ class GroupLedger:
         is_news = until_us > now_us
         """Otherwise nothing follows of it: the member stood still meanwhile, or was told by who can't know."""
         for index in owned:
+            self._owned_us[member_id, index] = now_us
             lease = self._leases.get(index)
             if lease is not None and lease.member_id == member_id:
                 self._leases[index] = lease._replace(until_us=max(until_us, lease.until_us))
@@ -191,8 +194,7 @@ class GroupLedger:
     def check_right(self, commit: Commit, asked_us: int) -> None:
         """C3: a commit that was asked for then is accepted only in the current generation, or of who owns the partition (KIP-848).
 
-        Not so of a member that has joined since the owner was told, and does not know yet that it lost the partition: Kafka asks for its
-        member epoch only.
+        Not so of a member that has joined since it had the partition, and does not know yet that it lost it: Kafka asks for its member epoch only.
         """
         what = f"{self.name}: {commit.member_id} committed {commit.index}@{commit.offset} in generation {commit.generation}"
         if self._left_us.get(commit.member_id, NEVER_US) < asked_us:
@@ -200,7 +202,8 @@ class GroupLedger:
         if self.has_leases:
             lease = self._leases.get(commit.index)
             member_since_us = self._told_us.get((commit.member_id, commit.generation), -1)
-            if lease is not None and lease.member_id != commit.member_id and member_since_us < lease.told_us < asked_us:
+            had_it = self._owned_us.get((commit.member_id, commit.index), -1) >= member_since_us
+            if lease is not None and lease.member_id != commit.member_id and had_it and member_since_us < lease.told_us < asked_us:
                 raise SafetyViolation("C3", f"{what}, and {lease.member_id} owned it by then")
         elif self.generation_before(asked_us) > commit.generation:
             raise SafetyViolation("C3", f"{what}, current was {self.generation_before(asked_us)}")

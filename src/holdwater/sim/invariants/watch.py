@@ -29,6 +29,7 @@ class Seen(NamedTuple):
 
     replica: LeaderReplica | FollowerReplica
     leader_epoch: int
+    partition_epoch: int
     high_watermark: int
     end: int
     start: int
@@ -135,7 +136,16 @@ class Watch:
                 and before.cut_count == log.cut_count
             ):
                 continue
-            now = Seen(replica, replica.leader_epoch, replica.high_watermark, log.log_end_offset, log.log_start_offset, isr, log.cut_count)
+            now = Seen(
+                replica,
+                replica.leader_epoch,
+                replica.partition_epoch,
+                replica.high_watermark,
+                log.log_end_offset,
+                log.log_start_offset,
+                isr,
+                log.cut_count,
+            )
             seen[partition] = now
             self._look_at_replica(node, view, partition, before, now)
 
@@ -187,6 +197,12 @@ class Watch:
         with Unnoticed(node):
             for law in self._of_quorum:
                 law.check(self, node, before, now)
+
+    def at_end(self, node: SimNode) -> None:
+        """A process ends, perhaps within an event: what it has synced in that one it may have told others."""
+        view, seen = self._views.get(node.node_id), self.quorum_seen.get(node.node_id)
+        if view is not None and view.incarnation == node.incarnation and seen is not None:
+            self.quorum_seen[node.node_id] = seen._replace(synced_end=view.quorum_log.synced_end_offset)
 
     # --- the story
 

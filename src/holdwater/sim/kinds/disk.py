@@ -80,7 +80,10 @@ def _error(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], 
 
 
 def error_in_recovery(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
-    """Kill -9, and in one log directory some operation of the next process fails before it runs; the directory is offline, or the node ends."""
+    """Kill -9, and in one log directory some operation of the next process fails before it runs; the directory is offline, or the node ends.
+
+    A sync only where what it was to make durable may be lost: see ``sync_error``.
+    """
     if node.state == "OFF":
         return False
     directory = _some_directory(faults, fault, node)
@@ -94,6 +97,10 @@ def error_in_recovery(faults: "Faults", fault: "Fault", node: SimNode, acted: Ca
         elif _lies_in(operation.path, directory):
             passed_over -= 1
             if passed_over < 0:
+                if operation.name == "sync":
+                    if not faults.may_lose_tail(node):
+                        return None
+                    faults.lost_tail(node)
                 acted()
                 node.disk.disarm(on_operation)
                 return DiskFault.IO_ERROR

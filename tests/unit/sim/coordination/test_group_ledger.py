@@ -106,10 +106,20 @@ class TestTheRightToCommit:
 
     def test_a_commit_of_who_has_joined_again_and_does_not_know_what_it_lost(self) -> None:
         made = ledger(has_leases=True)
-        made.told("a", 1, 40)
+        made.heartbeat_answered("a", 1, [0], 0, LEASE_MS, 40)
+        made.gave_up("a", [])
         made.heartbeat_answered("b", 2, [0], 50, LEASE_MS, 100)
         assert found(lambda: accepted(made, 10, 130, 200)) == "C3"
         made.told("a", 3, 120)
+        assert found(lambda: accepted(made, 10, 130, 200, generation=3)) == ""
+        assert found(lambda: accepted(made, 10, 130, 200)) == "C3"
+
+    def test_a_commit_of_who_has_joined_again_before_another_had_it_and_was_not_told_yet_what_it_has_now(self) -> None:
+        made = ledger(has_leases=True)
+        made.heartbeat_answered("a", 1, [0], 0, LEASE_MS, 40)
+        made.gave_up("a", [])
+        made.told("a", 3, 60)
+        made.heartbeat_answered("b", 3, [0], 70, LEASE_MS, 100)
         assert found(lambda: accepted(made, 10, 130, 200, generation=3)) == ""
         assert found(lambda: accepted(made, 10, 130, 200)) == "C3"
 
