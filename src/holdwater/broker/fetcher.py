@@ -276,6 +276,7 @@ class Fetcher:
         """The leader's log does not hold this log's end: ask where it ends, then where it starts, and go where the two can meet."""
         if not followed.pending_reset:
             followed.pending_reset = True
+            self._changed[key] = None  # the leader's session is to forget it meanwhile
             self._ask_offset(followed, key, _LATEST, self._compare_ends)
 
     def _ask_offset(self, followed: Followed, key: tuple[bytes, int], timestamp: int, then: Callable[[Followed, int], bool]) -> None:

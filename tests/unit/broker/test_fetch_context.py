@@ -171,6 +171,18 @@ def test_who_was_told_to_cut_its_log_is_told_the_high_watermark_with_the_next_an
     assert not third.responses
 
 
+def test_who_was_refused_is_told_the_high_watermark_with_the_next_answer() -> None:
+    """It takes nothing from a refusal, and goes where the leader's log ends, where an idle partition has no other news."""
+    world = World()
+    world.host(0, "a")
+    first = world.fetch(0, 0, {0: 5})
+    assert given(first) == {0: (ErrorCode.OFFSET_OUT_OF_RANGE, False)}
+    assert first is not None
+    second = world.fetch(first.session_id, 1, {0: 1})
+    assert second is not None
+    assert [(data.partition_index, data.high_watermark) for topic in second.responses for data in topic.partitions] == [(0, 1)]
+
+
 def test_who_follows_in_another_leader_epoch_is_told_the_high_watermark_again() -> None:
     """It passed over an answer that came to its former role, and an idle partition has no other news. Seed 213657."""
     world = World()

@@ -19,7 +19,7 @@ from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import TopicPartition
 from holdwater.kernel.ports import DiskFailure
 from holdwater.sim.disk import Fault
-from holdwater.wire.messages import FetchResponse
+from holdwater.wire.messages import FetchRequest, FetchResponse
 
 TOPIC_ID = bytes(15) + b"\x07"
 LEADER = 2
@@ -39,7 +39,7 @@ class FakeLink:
     def request(self, request: Any, version: int, response_class: Any, timeout_ms: int, on_reply: Any) -> None:
         del version, response_class, timeout_ms
         self.asked.append((request, on_reply))
-        if request.topics:
+        if isinstance(request, FetchRequest) and request.topics:
             self.told.append((request.topics[0].partitions[0].fetch_offset, self._synced_end()))
 
 
@@ -110,6 +110,14 @@ def test_a_refusal_of_an_earlier_role_does_not_delay_the_present_one() -> None:
     world.follow(2)
     world.answer(error=ErrorCode.FENCED_LEADER_EPOCH)
     assert [request.topics[0].partitions[0].current_leader_epoch for request, _ in world.link.asked] == [1, 2]
+
+
+def test_a_partition_whose_position_is_looked_for_is_not_fetched_meanwhile() -> None:
+    """Its leader's session would refuse the same position again, at once, as often as it is asked."""
+    world = World()
+    world.follow(1)
+    world.answer(error=ErrorCode.OFFSET_OUT_OF_RANGE)
+    assert [type(request).__name__ for request, _ in world.link.asked] == ["FetchRequest", "ListOffsetsRequest"]
 
 
 def test_a_fetch_waits_no_longer_than_until_a_refused_partition_may_be_asked_for_again() -> None:

@@ -233,7 +233,7 @@ def _answer(broker: "Broker", call: Call, request: FetchRequest, context: FetchC
             _hint(broker, call, item, data, hints)
         topic.partitions.append(data)
         if session:
-            heard = result.diverging is None  # who is told where to cut its log takes in nothing else of the answer
+            heard = result.diverging is None and not result.error_code  # else a follower takes in nothing else of the answer
             item.told_high_watermark = result.high_watermark if heard else -2
             item.told_log_start = result.log_start_offset if heard else -2
             if not result.records and not result.held_back and not result.error_code and result.diverging is None:
