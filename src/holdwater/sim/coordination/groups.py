@@ -120,8 +120,13 @@ class GroupLedger:
 
     # --- C1, C2: member epochs
 
-    def heartbeat_answered(self, member_id: str, member_epoch: int, owned: list[int], asked_us: int, lease_ms: int, now_us: int) -> None:
-        """A member of KIP-848 was told its member epoch, and that it may have ``owned``, which it takes. C1: its member epoch does not fall."""
+    def heartbeat_answered(
+        self, member_id: str, member_epoch: int, owned: list[int], asked_us: int, lease_ms: int, now_us: int, *, since_us: int = NEVER_US
+    ) -> None:
+        """A member of KIP-848 was told its member epoch, and that it may have ``owned``, which it takes. C1: its member epoch does not fall.
+
+        ``since_us``: when it asked first since the last answer. From then on the coordinator may have waited for it to give something up.
+        """
         self.told(member_id, member_epoch, now_us)
         before = self._epochs.get(member_id)
         if before is not None and asked_us > before[0] and member_epoch < before[1]:
@@ -129,7 +134,7 @@ class GroupLedger:
         if before is None or member_epoch > before[1]:
             self._history.count("member-epoch")
             self._epochs[member_id] = (now_us, member_epoch)
-        self.leased(member_id, owned, asked_us, lease_ms, now_us)
+        self.leased(member_id, owned, min(since_us, asked_us), lease_ms, now_us)
 
     def leased(self, member_id: str, owned: list[int], asked_us: int, lease_ms: int, now_us: int) -> None:
         """A member was told that it may have ``owned``. C2: what is new to it was given up before by who had it, or that one may be fenced by now.

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from holdwater.kernel.errors import ErrorCode
 from holdwater.sim.coordination.asking import LATER
+from holdwater.sim.coordination.groups import NEVER_US
 from holdwater.sim.coordination.member import NOT_A_MEMBER, RETRY_US, Member
 from holdwater.sim.coordination.plan import JOBS
 from holdwater.wire.messages import ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse
@@ -37,6 +38,7 @@ class ModernMember(Member):
     _owned_said: list[int] | None = None
     _begun = False
     _lease_ms = 0
+    _unanswered_since_us = NEVER_US
 
     def identity_for_offsets(self) -> tuple[str | None, int]:
         """See ``Member``."""
@@ -88,6 +90,7 @@ class ModernMember(Member):
             topic_partitions=([struct(topic_id=self.topic_id, partitions=owned)] if owned else []) if says_owned else None,
         )
         asked = _Asked(self.scheduler.now_us, self.generation, owned)
+        self._unanswered_since_us = min(asked.at_us, self._unanswered_since_us)
 
         def answered(response: ConsumerGroupHeartbeatResponse | None) -> None:
             self._answered(asked, self._lease_ms if self.is_sure else 0, response)
@@ -131,7 +134,8 @@ class ModernMember(Member):
         """Take what is new; give up, after a commit, what is not to be kept."""
         gone = [index for index in self.tenures if index not in target]
         now = self.scheduler.now_us
-        self.ledger.heartbeat_answered(self.member_id, self.generation, target, asked_us, lease_ms, now)
+        since_us, self._unanswered_since_us = self._unanswered_since_us, NEVER_US
+        self.ledger.heartbeat_answered(self.member_id, self.generation, target, asked_us, lease_ms, now, since_us=since_us)
         if target != sorted(self.tenures):
             self.trace.line(self.name, f"owns {target} in member epoch {self.generation} of {self.plan.name}")
         if not gone:

@@ -71,6 +71,11 @@ class TestMemberEpochs:
         made.gave_up("a", kept)
         assert found(lambda: made.heartbeat_answered("b", 2, [0], told_us - 100, LEASE_MS, told_us)) == code
 
+    def test_a_partition_may_move_when_the_owner_has_had_no_answer_for_as_long(self) -> None:
+        made = ledger(has_leases=True)
+        made.heartbeat_answered("a", 1, [0], 4_000_000, LEASE_MS, 4_000_100, since_us=0)
+        assert found(lambda: made.heartbeat_answered("b", 2, [0], 4_100_000, LEASE_MS, 4_100_100)) == ""
+
     def test_what_a_coordinator_of_old_says_protects_nobody(self) -> None:
         made = ledger(has_leases=True)
         made.heartbeat_answered("a", 1, [0], 0, 0, 100)
