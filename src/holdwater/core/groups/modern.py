@@ -32,6 +32,11 @@ class ModernGroup(Protocol):
         ...
 
     @property
+    def group_epoch(self) -> int:
+        """Its group epoch."""
+        ...
+
+    @property
     def state_name(self) -> str:
         """Kafka's name of the state."""
         ...
@@ -41,7 +46,7 @@ class ModernGroup(Protocol):
         ...
 
     def begin_with(self, beginning: Beginning) -> tuple[CoordinatorRecord, ...]:
-        """Take in the members of a classic group before anything else happens; the records say the same."""
+        """Take in the epoch and the members of a classic group before anything else happens; the records say the same of the members."""
         ...
 
     def join(self, request: JoinGroupRequest, caller: Caller, reply: JoinReply) -> Decision:

@@ -109,9 +109,10 @@ class Registry:
 
     # Live
 
-    def begin_classic(self, group_id: str) -> ClassicGroup:
-        """A new classic group, at once; its record follows."""
+    def begin_classic(self, group_id: str, before: ModernGroup | None) -> ClassicGroup:
+        """A new classic group, at once; its record follows. It counts on from the empty consumer group that it follows, if there was one."""
         group = ClassicGroup(group_id, self._host)
+        group.generation = 0 if before is None else before.group_epoch
         self.groups[group_id] = group
         return group
 

@@ -27,7 +27,7 @@ from holdwater.core.groups.offsets.committed import Offsets
 from holdwater.core.groups.offsets.expiry import DeletedTopic, Expiry
 from holdwater.core.groups.offsets.requests import CommitReply, FetchReply, OffsetDeleteReply, OffsetRequests, TxnCommitReply
 from holdwater.core.groups.registry import Registry
-from holdwater.core.groups.upgrade import NEW, Beginning, upgraded
+from holdwater.core.groups.upgrade import NEW, Beginning, following, upgraded
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire.codec.classes import Message
 from holdwater.wire.messages import (
@@ -155,14 +155,14 @@ class GroupShard:
         beginning: Beginning | str = NEW
         if request.member_epoch != 0:
             beginning = f"Consumer group {group_id} not found." if group is None else f"Group {group_id} is not a consumer group."
-        elif group is not None and not group.is_empty:
-            beginning = upgraded(group, self._host)
+        elif group is not None:
+            beginning = following(group) if group.is_empty else upgraded(group, self._host)
             if isinstance(beginning, str):
                 self._host.note(f"group {group_id}: {beginning}")
         if isinstance(beginning, str):
             return answer(reply, ConsumerGroupHeartbeatResponse(error_code=ErrorCode.GROUP_ID_NOT_FOUND, error_message=beginning))
         candidate = self._registry.begin_modern(group_id)
-        taken_over = candidate.begin_with(beginning) if beginning.members else ()
+        taken_over = candidate.begin_with(beginning)
         return self._registry.adopt(group_id, candidate, candidate.heartbeat(request, caller, reply), taken_over)
 
     # Offsets

@@ -26,7 +26,12 @@ class Beginning(NamedTuple):
 
 
 NEW = Beginning(FIRST_EPOCH, ())
-"""A consumer group in place of nothing, or of a classic group without members."""
+"""A consumer group in place of nothing."""
+
+
+def following(group: ClassicGroup) -> Beginning:
+    """A consumer group in place of a classic group without members."""
+    return Beginning(max(group.generation, FIRST_EPOCH), ())
 
 
 def upgraded(group: ClassicGroup, host: ShardHost) -> Beginning | str:

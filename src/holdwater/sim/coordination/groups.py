@@ -108,7 +108,7 @@ class GroupLedger:
     def synced(self, who: str, generation: int, partitions: list[int], now_us: int) -> None:
         """C2: in one generation a partition is assigned to one member. ``who``: instance id, else member id.
 
-        Not where members of KIP-848 come and go: a classic group that follows an empty consumer group counts its generations anew.
+        Not where members of KIP-848 come and go: there what each member may have is judged by leases.
         """
         if not self._synced or self._synced[-1][1] < generation:
             self._history.count("group-generation")

@@ -174,6 +174,25 @@ def test_an_empty_group_goes_neither_way() -> None:
     assert isinstance(loaded.groups[GROUP], ConsumerGroup)
 
 
+def test_an_empty_group_of_either_kind_counts_on_when_one_of_the_other_follows_it() -> None:
+    """A commit that was under way meanwhile must not meet its member epoch again: member ids live longer (seeds 321004, 321366)."""
+    bench = MixedBench(topics=TOPICS)
+    newcomer(bench).settle()
+    epoch = bench.consumer.state.group_epoch
+    bench.wait(45_000)
+    assert bench.consumer.is_empty
+    (old,) = classic_members(bench, 1)
+    assert bench.classic.generation > epoch
+    generation = bench.classic.generation
+    old.leave()
+    bench.reload()
+    joined = newcomer(bench)
+    joined.settle()
+    assert joined.epoch > generation
+    bench.reload()
+    assert bench.consumer.state.group_epoch >= joined.epoch
+
+
 def test_a_replaced_member_is_told_the_protocol_of_the_group() -> None:
     bench = MixedBench(topics=TOPICS)
     (stays,) = classic_members(bench, 1)

@@ -1,4 +1,4 @@
-"""A classic group: members, the protocol they have in common, the generation. When what happens is decided in the ``classic_*`` files beside it.
+"""A classic group: members, the protocol they have in common, the generation. When what happens is decided in the files beside it.
 
 Invariants
 - The group generation only rises while the group exists; it rises by one with each rebalance that completes (C1).

@@ -71,7 +71,7 @@ class ClassicRequests:
         before = self._groups.get(request.group_id)
         assert not isinstance(before, ClassicGroup)
         tombstones = before.tombstones() if before is not None else ()
-        group = self._registry.begin_classic(request.group_id)
+        group = self._registry.begin_classic(request.group_id, before)
         joined = self._joins.join(group, request, caller, reply)
 
         def stored() -> None:

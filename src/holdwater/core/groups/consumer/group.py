@@ -119,7 +119,13 @@ class ConsumerGroup:
         self._seen.may_have_changed = True
 
     def begin_with(self, beginning: Beginning) -> tuple[CoordinatorRecord, ...]:
-        """Take in the members of a classic group, before their records are appended. Once, and first of all."""
+        """Take in the members of a classic group, before their records are appended. Once, and first of all.
+
+        Without members it is only the epoch to count on from: a member id may come again, but never with a member epoch that it had before.
+        """
+        if not beginning.members:
+            self.state.group_epoch = self.state.assignment_epoch = beginning.group_epoch
+            return ()
         records = first_records(self.group_id, beginning.group_epoch, beginning.members)
         for record in records:
             self.state.replay(record.key, record.value)
@@ -127,6 +133,11 @@ class ConsumerGroup:
         return records
 
     # What others ask
+
+    @property
+    def group_epoch(self) -> int:
+        """Its group epoch."""
+        return self.state.group_epoch
 
     @property
     def is_empty(self) -> bool:
