@@ -104,8 +104,8 @@ class HighWatermarkOnInSyncReplicas(ReplicaInvariant):
             return
         if now.high_watermark <= before.high_watermark:
             return
-        is_one_change = now.partition_epoch <= before.partition_epoch + 1  # else it may have moved before the last of them
-        if leader.under_min_isr and (is_one_change or len(before.isr) < leader.effective_min_isr):
+        is_one_change = now.partition_epoch <= before.partition_epoch + 1  # else it may have moved between two of them
+        if leader.under_min_isr and is_one_change:
             raise SafetyViolation("R6", f"{partition.topic_partition} on {node}: high watermark moved with in-sync replicas {leader.isr}")
         index = partition.topic_partition.partition
         state = watch.newest.partition(partition.topic_id, index)
