@@ -47,6 +47,20 @@ class Answers:
 
         return send
 
+    def tell(self, reply: Reply, response: Any, refused: Callable[[int], Any]) -> Decision:
+        """Answer with what was loaded perhaps, and is lost if it does not get committed. ``refused`` makes the answer of an error then."""
+        send = self.take()
+
+        def committed() -> None:
+            send()
+            reply(response)
+
+        def failed(error_code: int) -> None:
+            send()
+            reply(refused(error_code))
+
+        return Decision((), committed, failed)
+
     def decide(
         self,
         records: tuple[CoordinatorRecord, ...] = (),

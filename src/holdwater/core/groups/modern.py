@@ -46,7 +46,7 @@ class ModernGroup(Protocol):
         ...
 
     def begin_with(self, beginning: Beginning) -> tuple[CoordinatorRecord, ...]:
-        """Take in the epoch and the members of a classic group before anything else happens; the records say the same of the members."""
+        """Take in the epoch and the members of a classic group before anything else happens; the records say the same."""
         ...
 
     def join(self, request: JoinGroupRequest, caller: Caller, reply: JoinReply) -> Decision:

@@ -30,8 +30,8 @@ NEW = Beginning(FIRST_EPOCH, ())
 
 
 def following(group: ClassicGroup) -> Beginning:
-    """A consumer group in place of a classic group without members."""
-    return Beginning(max(group.generation, FIRST_EPOCH), ())
+    """A consumer group in place of a classic group without members: it counts on."""
+    return Beginning(group.generation + 1, ()) if group.generation else NEW
 
 
 def upgraded(group: ClassicGroup, host: ShardHost) -> Beginning | str:

@@ -1,5 +1,8 @@
 """Members of both protocols side by side in one group, static members that change theirs, and the way back to a classic group (KIP-848)."""
 
+from typing import Any
+
+import pytest
 from tests.support.mixed_groups import GROUP, TOPICS, ClassicConsumer, MixedBench, classic_members, mixed, newcomer, settle
 
 from holdwater.core.groups.classic.group import ClassicGroup
@@ -191,6 +194,30 @@ def test_an_empty_group_of_either_kind_counts_on_when_one_of_the_other_follows_i
     assert joined.epoch > generation
     bench.reload()
     assert bench.consumer.state.group_epoch >= joined.epoch
+
+
+@pytest.mark.parametrize("subscription", [{"subscribed_topic_regex": "nothing.*"}, {"subscribed_topic_names": []}])
+def test_it_counts_on_when_its_first_member_subscribes_to_nothing_yet(subscription: dict[str, Any]) -> None:
+    bench = MixedBench(topics=TOPICS)
+    (old,) = classic_members(bench, 1)
+    generation = bench.classic.generation
+    old.leave()
+    joined = bench.answered(member_id="new", member_epoch=0, rebalance_timeout_ms=60_000, topic_partitions=[], **subscription)
+    assert joined.member_epoch > generation
+    bench.reload()
+    again = bench.answered(member_id="new", member_epoch=joined.member_epoch)
+    assert (again.error_code, again.member_epoch >= joined.member_epoch) == (0, True)
+
+
+def test_a_classic_group_that_counts_on_does_so_when_its_coordinator_moves_before_its_first_generation_is_stored() -> None:
+    bench = MixedBench(topics=TOPICS)
+    newcomer(bench).settle()
+    epoch = bench.consumer.state.group_epoch
+    bench.wait(45_000)
+    bench.join(GROUP, "", protocols={"range": b""})
+    assert isinstance(bench.group, ClassicGroup)
+    bench.reload()
+    assert bench.classic.generation == epoch + 1  # with the member that went, the group epoch rose
 
 
 def test_a_replaced_member_is_told_the_protocol_of_the_group() -> None:

@@ -44,6 +44,19 @@ def test_members_of_a_loaded_group_go_on_as_if_nothing_had_happened() -> None:
     assert not classic(bench).is_subscribed_to("u")
 
 
+def test_what_was_loaded_and_may_still_be_lost_is_not_told() -> None:
+    """Seed 226094."""
+    bench = Bench()
+    first, second = bench.stable(2)
+    bench.host.hold()
+    reload(bench)
+    sync, join = bench.sync(second), bench.rejoin(second)
+    assert (list(sync), list(join)) == ([], [])
+    bench.host.lose(ErrorCode.NOT_COORDINATOR)
+    assert {sync.only.error_code, join.only.error_code} == {ErrorCode.NOT_COORDINATOR}
+    assert bench.sync(first).only.assignment == b"a0"
+
+
 def test_sessions_begin_with_the_load() -> None:
     bench = Bench()
     first, _ = bench.stable(2)

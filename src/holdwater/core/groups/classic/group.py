@@ -272,7 +272,7 @@ class ClassicGroup:
 
     def empty_record(self) -> CoordinatorRecord:
         """The group as it is stored when it is new, whoever may be joining just now: members are stored with their first assignment."""
-        value = GroupMetadataValue(protocol=None, leader=None, current_state_timestamp=self.state_since_wall_ms)
+        value = GroupMetadataValue(generation=self.generation, protocol=None, leader=None, current_state_timestamp=self.state_since_wall_ms)
         return CoordinatorRecord(GroupMetadataKey(group=self.group_id), value, RECORD_VERSION)
 
     def tombstones(self) -> tuple[CoordinatorRecord, ...]:

@@ -1,6 +1,7 @@
 """JoinGroup to a classic group: new members, members that were given an id, members that come again, static members that have restarted."""
 
 from holdwater.core.coordinator import Caller, Decision
+from holdwater.core.groups.append_errors import for_clients
 from holdwater.core.groups.classic.group import ClassicGroup
 from holdwater.core.groups.classic.member import ClassicMember, JoinReply, Protocols, protocols_of
 from holdwater.core.groups.classic.rebalance import NEW_MEMBER_JOIN_TIMEOUT_MS, Rebalance, Records, joins_because
@@ -99,8 +100,8 @@ class Joins:
         member = group.members[member_id]
         if self._needs_rebalance(group, member, protocols):
             return self._answers.decide(self._update(group, member, request, protocols, reply))
-        self._answers.add(reply, group.join_response(member_id))
-        return self._answers.decide()
+        told = group.join_response(member_id)
+        return self._answers.tell(reply, told, lambda code: JoinGroupResponse(member_id=member_id, error_code=for_clients(code)))
 
     def _needs_rebalance(self, group: ClassicGroup, member: ClassicMember, protocols: Protocols) -> bool:
         """Not when nothing has changed: then the member has only missed its answer. A leader comes again because topics have changed."""

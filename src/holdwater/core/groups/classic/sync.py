@@ -43,7 +43,7 @@ class Syncs:
         self._rebalance.synced(group, request.member_id)
         if group.state is ClassicState.STABLE:
             told = SyncGroupResponse(protocol_type=group.protocol_type, protocol_name=group.protocol_name, assignment=member.assignment)
-            return self._answer(reply, told)
+            return self._answers.tell(reply, told, lambda error_code: SyncGroupResponse(error_code=for_clients(error_code)))
         self._rebalance.answer_sync(member, SyncGroupResponse(error_code=ErrorCode.REBALANCE_IN_PROGRESS))  # an earlier one, given up
         member.parked_sync = reply
         brings_assignment = group.leader == member.member_id and group.generation_under_way != group.generation

@@ -34,7 +34,7 @@ from holdwater.core.groups.consumer.steps import MemberSteps, SeenTopics
 from holdwater.core.groups.consumer.subscriptions import MetadataHash
 from holdwater.core.groups.consumer.timers import MemberTimers
 from holdwater.core.groups.downgrade import Downgrades
-from holdwater.core.groups.upgrade import Beginning
+from holdwater.core.groups.upgrade import NEW, Beginning
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import uuid_to_text
 from holdwater.kernel.invariant import invariant
@@ -121,10 +121,9 @@ class ConsumerGroup:
     def begin_with(self, beginning: Beginning) -> tuple[CoordinatorRecord, ...]:
         """Take in the members of a classic group, before their records are appended. Once, and first of all.
 
-        Without members it is only the epoch to count on from: a member id may come again, but never with a member epoch that it had before.
+        One that follows a group without members counts on: a member id may come again, but never with a member epoch that it had before.
         """
-        if not beginning.members:
-            self.state.group_epoch = self.state.assignment_epoch = beginning.group_epoch
+        if beginning == NEW:
             return ()
         records = first_records(self.group_id, beginning.group_epoch, beginning.members)
         for record in records:
