@@ -27,12 +27,10 @@ class LeaderEpochs:
         self._deferred = False
 
     def load(self) -> bool:
-        """Read the file; an absent one is empty. Returns whether it could be trusted: a damaged one leaves the cache empty."""
+        """Read the file. Returns whether it could be trusted: a damaged one, or none, leaves the cache empty."""
         try:
             pairs = parse_pairs(self._disk.read_file(self._path).decode("utf-8", "replace"), self._path)
-        except FileNotFoundError:
-            pairs = []
-        except DamagedFile:
+        except (FileNotFoundError, DamagedFile):
             return False
         if not all(epoch.isdigit() for epoch, _ in pairs):
             return False
@@ -104,8 +102,10 @@ class LeaderEpochs:
 
     def clear(self) -> None:
         """Forget everything, durably: recovery takes the first entry for a log start, and the log may start lower from now on."""
-        if self._epochs:
-            self._replace([], [], durable=True)
+        if self._disk.exists(self._path):
+            self._write([], [], durable=True)
+        self._epochs, self._starts = [], []
+        self._unsynced = False
 
     def end_offset_for(self, epoch: int, log_end_offset: int) -> EpochEnd | None:
         """The largest known epoch not above ``epoch`` and where it ends."""
@@ -129,13 +129,13 @@ class LeaderEpochs:
         """Make the file's content durable; its directory entry is the caller's. Touches nothing in memory, so it may run off the loop."""
         sync_path(self._disk, self._path)
 
-    def _replace(self, epochs: list[int], starts: list[int], *, durable: bool = False) -> None:
+    def _replace(self, epochs: list[int], starts: list[int]) -> None:
         """Take new entries, the file first: after a failed write the cache says what the file says."""
         if not self._deferred:
-            self._write(epochs, starts, durable)
+            self._write(epochs, starts, durable=False)
         self._epochs, self._starts = epochs, starts
         self._unsynced = True
 
-    def _write(self, epochs: list[int], starts: list[int], durable: bool) -> None:
+    def _write(self, epochs: list[int], starts: list[int], *, durable: bool) -> None:
         content = format_pairs([(str(epoch), start) for epoch, start in zip(epochs, starts, strict=True)])
         self._disk.replace_file(self._path, content.encode("ascii"), durable=durable)

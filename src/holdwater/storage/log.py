@@ -521,7 +521,7 @@ class PartitionLog:
         """Remove everything; the log starts and ends at ``offset``."""
         with self._cutting():
             self._prepare_cut(min(offset, self._start))
-            if self.before_removal is not None and offset > self._start:
+            if self.before_removal is not None and offset >= self._start:  # also where it starts already: that may not be stored
                 self.before_removal(offset)
             self._epochs.clear()
             self._active = Segment(self._disk, self.path, offset, self.config, self._active.created_ms, fresh=True)
@@ -670,7 +670,7 @@ class PartitionLog:
         if job.cut_count == self._cut_count:  # else what was synced may be gone, and what is there now came later
             self._synced = max(self._synced, job.end_offset)
             self._unsynced_cut = None
-        self._unsynced.segments = [one for one in self._unsynced.segments if one not in job.rolled]
+            self._unsynced.segments = [one for one in self._unsynced.segments if one not in job.rolled]
         for segment in job.rolled:
             self._chain.cool(segment)
 

@@ -119,11 +119,11 @@ class _Loading:
         bases = self._drop_below_start(
             sorted(entry[0] for entry in map(parse_segment_file, names) if entry is not None and entry[1] == LOG_SUFFIX)
         )
-        self.epochs_trusted = self.epochs.load()
+        self.epochs_trusted = self.epochs.load() or not any(self._segment(base, fresh=True).size for base in bases)
         self.stored_epochs = self.epochs.copy()
         self.epochs.defer()
         if not self.epochs_trusted:
-            self._event("epochs-rebuilt", 0, "leader-epoch-checkpoint was damaged: it is rebuilt from all batches")
+            self._event("epochs-rebuilt", 0, "leader-epoch-checkpoint is missing or damaged: it is rebuilt from all batches")
         if not bases:
             return
         if self.clean and self.epochs_trusted and (yield from self._load_clean(bases)):
@@ -172,9 +172,6 @@ class _Loading:
     def _load_unscanned(self, bases: list[int], scan_from: int) -> Slices:
         """Take over the segments below the recovery point, and the producers' state at their end."""
         self.segments = [self._segment(base, fresh=False) for base in bases[:scan_from]]
-        for segment in list(self.segments):
-            if not segment.offset_index.exists():
-                yield from self._rebuild_index(segment)
         yield from self._load_producers(bases[scan_from])
 
     def finish(self) -> PartitionLog:
@@ -212,7 +209,8 @@ class _Loading:
         forgotten at once: their records were deleted, and a replica that had them back without their epochs would tell others of wrong ends.
         """
         begin = self.stored_epochs.first_start if not self.clean else -1
-        return begin if begin <= self.end else -1  # beyond the end, the file is ahead of records that a power loss has taken
+        fits = self.epochs.entries()[:1] == self.stored_epochs.entries()[:1]  # else later batches say that the file is an older one
+        return begin if fits and begin <= self.end else -1  # beyond the end, the file is ahead of records that a power loss has taken
 
     def _hand_over(self, log: PartitionLog) -> PartitionLog:
         recovery_point, start, high_watermark = self.checkpoints[:3]
@@ -270,12 +268,17 @@ class _Loading:
     def _scan_from(self, bases: list[int]) -> int:
         """Index of the first segment to scan: the one that was active when the recovery point was stored.
 
-        That is the one with the last synced record. A segment that starts at the recovery point came later, and the indexes of the one
-        before it may not have been synced yet.
+        That is the one with the last synced record. A segment that starts at the recovery point came later, and the indexes of the one before
+        it may not have been synced yet. An earlier one that has lost an index is scanned too: what was aborted in it is nowhere else.
         """
         if not self.epochs_trusted:
             return 0
-        return max([index for index, base in enumerate(bases) if base < self.checkpoints.recovery_point], default=0)
+        last = max([index for index, base in enumerate(bases) if base < self.checkpoints.recovery_point], default=0)
+        for index, base in enumerate(bases[:last]):
+            if not self._segment(base, fresh=False).offset_index.exists():
+                self._event("index-rebuilt", base, "an index file was missing: this segment and those after it are scanned")
+                return index
+        return last
 
     def _event(self, kind: str, offset: int, detail: str) -> None:
         self.events.append(LogEvent(kind, self.path, offset, detail))
@@ -334,20 +337,6 @@ class _Loading:
                 if self._pause(header.batch_length):
                     yield self._take_slice()
             self.producers.end_offset = segment_end
-
-    def _rebuild_index(self, segment: Segment) -> Slices:
-        """Write the indexes of a segment that has none, though its batches need no check."""
-        self._event("index-rebuilt", segment.base_offset, "an index file was missing: it is rebuilt from its segment")
-        rebuilt = Segment(self.disk, self.path, segment.base_offset, self.config, self.wall_ms, fresh=True)
-        for _, _, _, header in walk(rebuilt.file, 0, segment.size, segment.path(LOG_SUFFIX)):
-            rebuilt.note_header(header)
-            if self._pause(header.batch_length):
-                yield self._take_slice()
-        rebuilt.drop_table()
-        rebuilt.become_inactive()
-        self._sync_indexes(rebuilt)
-        rebuilt.close()
-        self.segments[self.segments.index(segment)] = rebuilt
 
     def _sync_indexes(self, segment: Segment) -> None:
         """At once: the next start would not look whether a power loss has torn them."""

@@ -542,6 +542,33 @@ def test_a_log_that_starts_over_below_its_start_keeps_what_it_takes_in() -> None
     assert (again.log_start_offset, again.log_end_offset, again.damage) == (0, 5, None)
 
 
+def test_a_cut_inside_the_batch_that_holds_the_log_start_keeps_it() -> None:
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    log = directories.create(A0, ID_A, CONFIG, 1_000)
+    fill(log, 5, 10)
+    log.advance_log_start(9)
+    directories.checkpoint_log_starts()
+    log.truncate_to(9)
+    fill(log, 10)
+    disk.crash()
+    again = opened(disk, ONE).logs[A0]
+    assert (again.log_start_offset, again.log_end_offset, again.damage) == (9, 19, None)
+
+
+def test_a_log_that_starts_over_where_it_starts_stores_that_first() -> None:
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    log = directories.create(A0, ID_A, CONFIG, 1_000)
+    fill(log, 12)
+    log.advance_log_start(9)
+    log.truncate_fully_and_start_at(9)
+    fill(log, 5)
+    disk.crash()
+    again = opened(disk, ONE).logs[A0]
+    assert (again.log_start_offset, again.log_end_offset, again.damage) == (9, 14, None)
+
+
 def test_a_log_that_starts_over_stores_where_first() -> None:
     disk = formatted(ONE)
     directories = opened(disk, ONE)

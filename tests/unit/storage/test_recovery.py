@@ -415,6 +415,50 @@ def test_a_log_start_above_what_survived_starts_over_there() -> None:
     assert values(reopen(disk, log_start_offset=9)) == ["9"]
 
 
+def test_an_index_that_is_missing_costs_no_aborted_transaction() -> None:
+    disk = new_disk()
+    log = new_log(disk, segment_bytes=300, index_interval_bytes=50)
+    append(log, produced(5, 0, "a", transactional=True))
+    append(log, marker(5, committed=False))
+    fill(log, *[1] * 9)
+    log.sync()
+    expected = log.aborted_transactions(0, 99)
+    assert expected
+    disk.remove_file(f"{DIRECTORY}/{0:020d}.index")
+    again = reopen(disk, recovery_point=log.log_end_offset, segment_bytes=300, index_interval_bytes=50)
+    assert again.events[0].kind == "index-rebuilt"
+    assert again.aborted_transactions(0, 99) == expected
+
+
+def test_a_missing_leader_epoch_file_says_nothing_of_where_the_log_starts() -> None:
+    disk = new_disk()
+    log = new_log(disk, segment_bytes=300)
+    fill(log, *[1] * 9, epoch=2)
+    log.close()
+    disk.remove_file(f"{DIRECTORY}/leader-epoch-checkpoint")
+    again = reopen(disk, clean=True, recovery_point=9, segment_bytes=300)
+    assert again.epoch_entries() == [(2, 0)]
+    fill(again, 1, epoch=3)
+    again = reopen(disk, recovery_point=9, segment_bytes=300)
+    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (0, 10, [(2, 0), (3, 9)])
+
+
+def test_a_log_that_starts_over_after_a_cut_to_its_start_stays_low_after_a_power_loss() -> None:
+    disk = new_disk()
+    log = new_log(disk)
+    fill(log, *[1] * 9, epoch=5)
+    log.advance_log_start(6)
+    log.sync()
+    log.truncate_to(6)
+    log.truncate_fully_and_start_at(0)
+    fill(log, *[1] * 8, epoch=2)
+    content = disk.read_file(FIRST)
+    disk.power_loss()
+    overwrite(disk, FIRST, content)
+    again = reopen(disk)
+    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (0, 8, [(2, 0)])
+
+
 def test_indexes_that_were_built_again_are_synced_before_the_recovery_point_moves() -> None:
     """The segment ends where the recovery point was: its log was synced, its indexes may not have been. Seed 214611."""
     disk = new_disk()
