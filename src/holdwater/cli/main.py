@@ -46,12 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever reads has read enough
-        _write_no_more()
+        write_no_more()
         return EXIT_INVALID
     except OSError as failure:
         if not is_no_room(failure):
             raise
-        _write_no_more()
+        write_no_more()
         print(f"holdwater: cannot write: {failure.strerror}\nnext: make room where the output goes", file=sys.stderr)
         return EXIT_INVALID
 
@@ -61,7 +61,7 @@ def is_no_room(failure: OSError) -> bool:
     return failure.filename is None and failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-def _write_no_more() -> None:
+def write_no_more() -> None:
     """What is still to be written would fail again when Python ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

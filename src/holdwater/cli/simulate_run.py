@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, Protocol, Self
 
 from holdwater.cli.commit import commit
+from holdwater.cli.main import is_no_room, write_no_more
 from holdwater.cli.simulate_live import Aim, Show, show_for
 from holdwater.prove.errors import UsageError
 from holdwater.prove.evidence import write_whole
@@ -216,6 +217,10 @@ def _tell(line: str) -> None:
         print(line, flush=True)
     except BrokenPipeError:
         os._exit(1)  # nobody listens; the broker, which would be blamed, knows nothing of it
+    except OSError as failure:
+        if not is_no_room(failure):
+            raise
+        write_no_more()  # in this process; the summary cannot be written either, and that is said once
 
 
 def _tell_object(line: str) -> None:

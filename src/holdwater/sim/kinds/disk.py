@@ -88,6 +88,9 @@ def error_in_recovery(faults: "Faults", fault: "Fault", node: SimNode, acted: Ca
         return False
     directory = _some_directory(faults, fault, node)
     passed_over = faults.rng_of(fault).below(40)
+    may_lose = faults.may_lose_tail(node)
+    if may_lose:
+        faults.lost_tail(node)
     node.kill()
 
     def on_operation(operation: Operation) -> DiskFault | None:
@@ -97,10 +100,8 @@ def error_in_recovery(faults: "Faults", fault: "Fault", node: SimNode, acted: Ca
         elif _lies_in(operation.path, directory):
             passed_over -= 1
             if passed_over < 0:
-                if operation.name == "sync":
-                    if not faults.may_lose_tail(node):
-                        return None
-                    faults.lost_tail(node)
+                if operation.name == "sync" and not may_lose:
+                    return None
                 acted()
                 node.disk.disarm(on_operation)
                 return DiskFault.IO_ERROR
