@@ -19,7 +19,7 @@ from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.identifiers import TopicPartition
 from holdwater.kernel.ports import DiskFailure
 from holdwater.sim.disk import Fault
-from holdwater.wire.messages import FetchRequest, FetchResponse
+from holdwater.wire.messages import FetchRequest, FetchResponse, ListOffsetsResponse
 
 TOPIC_ID = bytes(15) + b"\x07"
 LEADER = 2
@@ -118,6 +118,23 @@ def test_a_partition_whose_position_is_looked_for_is_not_fetched_meanwhile() -> 
     world.follow(1)
     world.answer(error=ErrorCode.OFFSET_OUT_OF_RANGE)
     assert [type(request).__name__ for request, _ in world.link.asked] == ["FetchRequest", "ListOffsetsRequest"]
+
+
+def test_a_log_that_starts_beyond_its_leaders_end_follows_from_that_end() -> None:
+    """After an unclean election of a replica that had not got as far as records were deleted. It asked the same, over and over."""
+    world = World()
+    log = world.partition.log
+    fill(log, *([1] * 5))
+    log.advance_log_start(5)
+    world.follow(1)
+    world.answer(error=ErrorCode.OFFSET_OUT_OF_RANGE)
+    request, on_reply = world.link.asked[-1]
+    asked = request.topics[0].partitions[0]
+    found = ListOffsetsResponse.ListOffsetsPartitionResponse(partition_index=0, timestamp=-1, offset=2)
+    on_reply(ListOffsetsResponse(topics=[ListOffsetsResponse.ListOffsetsTopicResponse(name="t", partitions=[found])]))
+    world.broker.timers.run(world.broker.mono_ms)
+    fetch = world.link.asked[-1][0].topics[0].partitions[0]
+    assert (asked.timestamp, fetch.fetch_offset, fetch.log_start_offset) == (-1, 2, 2)
 
 
 def test_a_fetch_waits_no_longer_than_until_a_refused_partition_may_be_asked_for_again() -> None:

@@ -5,7 +5,7 @@ Purpose: become a byte-for-byte prefix of the leader's log and stay one.
 What holds:
 
 - The log is cut only where the leader, in the epoch that both agree on, said that histories part (KIP-101, KIP-279) [R8]; only an
-  unclean election makes that point lie below the follower's own high watermark.
+  unclean election makes that point lie below the follower's own high watermark, or its log start.
 - The high watermark is the smaller of what the leader last said and the own log end offset [R5 within a leader epoch].
 """
 
@@ -80,7 +80,11 @@ class FollowerReplica:
             target = min(end_offset, own.end_offset)
         else:
             target = own.end_offset
-        self.log.truncate_to(max(min(target, self.log.log_end_offset), self.log.log_start_offset))
+        target = min(target, self.log.log_end_offset)
+        if target < self.log.log_start_offset:  # the leader will commit other records from there on; the log start falls, as in Kafka
+            self.log.truncate_fully_and_start_at(target)
+        else:
+            self.log.truncate_to(target)
         self.high_watermark = min(self.high_watermark, self.log.log_end_offset)
         return self.log.log_end_offset
 

@@ -92,6 +92,19 @@ def test_an_unclean_election_may_cut_below_the_high_watermark_and_then_it_follow
     assert replica.high_watermark == 2
 
 
+@pytest.mark.parametrize(("epoch", "leader_end"), [(0, 2), (-1, 2), (0, 3)])
+def test_an_unclean_election_may_cut_below_the_log_start_and_then_it_follows(epoch: int, leader_end: int) -> None:
+    """As in Apache Kafka: records that the new leader commits below the old log start would be missing here, and nobody would notice."""
+    log = leaders_log((0, 3), (1, 4))
+    log.advance_log_start(5)
+    replica = follower(log, high_watermark=6)
+    assert replica.truncate_after_divergence(epoch, leader_end) == leader_end
+    assert (log.log_start_offset, log.log_end_offset, replica.high_watermark) == (leader_end, leader_end, leader_end)
+    source = leaders_log((0, leader_end), (3, 6))
+    replica.append(source.read(leader_end, 1 << 20, 9, at_least_one=True), leader_end + 6, 0, 1000)
+    assert (log.log_start_offset, log.log_end_offset) == (leader_end, leader_end + 6)
+
+
 def test_a_leader_that_has_moved_on_is_followed_from_its_start() -> None:
     replica = follower(leaders_log((0, 2)), high_watermark=2)
     replica.restart_at(40)
