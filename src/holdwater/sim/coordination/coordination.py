@@ -110,6 +110,7 @@ class Coordination:
     def _is_stable(self) -> bool:
         for team in self.teams:
             team.replace_dead()
+            team.enforce_rebalance(self.plan.job_partitions)
         return all(team.is_stable(self.plan.job_partitions) for team in self.teams)
 
     def _is_done(self) -> bool:

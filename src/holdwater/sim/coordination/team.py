@@ -9,7 +9,7 @@ from holdwater.sim.coordination.copier import Copier
 from holdwater.sim.coordination.groups import GroupLedger
 from holdwater.sim.coordination.member import Member
 from holdwater.sim.coordination.modern import ModernMember
-from holdwater.sim.coordination.plan import MODERN, GroupPlan
+from holdwater.sim.coordination.plan import CLASSIC, MODERN, GroupPlan
 from holdwater.sim.coordination.producer import TransactionalProducer
 from holdwater.sim.coordination.transactions import TransactionLedger
 from holdwater.sim.workloads.history import History
@@ -146,13 +146,26 @@ class Team:
 
     def is_stable(self, partition_count: int) -> bool:
         """L4: each member has its assignment, all of one generation or member epoch, and together they have each partition once."""
-        living = self.members
-        owned = [index for member in living for index in member.tenures]
-        return (
-            all(member.is_stable and not member.is_paused for member in living)
-            and len(dict.fromkeys(member.generation for member in living)) == 1
-            and sorted(owned) == list(range(partition_count))
-        )
+        return self._are_settled() and sorted(self._owned()) == list(range(partition_count))
+
+    def enforce_rebalance(self, partition_count: int) -> None:
+        """What is nobody's, though all members are content, is shared out anew if all of them join again (``enforceRebalance`` of KIP-568).
+
+        It comes of the protocol, not of the broker: a cooperative member is told to give a partition up, which the next generation is to hand
+        on; it crashes first, and whoever comes back with its ``group.instance.id`` is let into the same generation, with nothing to give up.
+        """
+        is_kind = self.plan.is_static and self.plan.is_cooperative and self.plan.protocols == (CLASSIC,)
+        if is_kind and self._are_settled() and len(self._owned()) < partition_count:
+            self._history.count("rebalance-enforced")
+            for member in self.members:
+                member.join()
+
+    def _are_settled(self) -> bool:
+        ready = all(member.is_stable and not member.is_paused for member in self.members)
+        return ready and len(dict.fromkeys(member.generation for member in self.members)) == 1
+
+    def _owned(self) -> list[int]:
+        return [index for member in self.members for index in member.tenures]
 
     def is_done(self, ends: dict[int, int]) -> bool:
         """Whether everything is done and committed."""

@@ -196,6 +196,9 @@ class Consumer(Client):
             return False
         if data.diverging_epoch is not None and data.diverging_epoch.epoch >= 0:
             end = data.diverging_epoch.end_offset
+            if asked.leader_epoch < asked.last_epoch:  # metadata of the past named a leader of the past, which can't know what was read
+                self.history.count("read-on-at-a-deposed-leader")
+                return False
             raise SafetyViolation(
                 "R5", f"{self.name}: {self.history.name((key, asked.offset))} was read, and its log is said to end at {end}"
             )
