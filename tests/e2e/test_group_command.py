@@ -133,8 +133,8 @@ def test_what_cannot_be_written_is_said_once() -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-c", _WRITES, "group", "list", "-b", "h:1"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
-    assert done.returncode == 1
-    assert done.stderr == "holdwater group: cannot write: No space left on device\nnext: make room where the output goes\n"
+    assert done.returncode == 3
+    assert done.stderr == "holdwater: cannot write: No space left on device\nnext: make room where the output goes\n"
 
 
 _WRITES = """

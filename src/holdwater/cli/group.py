@@ -16,7 +16,6 @@ others said); 2 usage.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,18 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
     from holdwater.prove.errors import UsageError
 
     try:
-        code = _act(arguments)
-        print(end="", flush=True)  # a full disk must be noticed here, where it can be said
-        return code
+        return _act(arguments)
     except (AdminError, UsageError) as error:
         _complain(str(error), error.next_step)
         return 1 if isinstance(error, AdminError) else 2
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written would fail again when Python ends
-        _complain(f"cannot write: {error.strerror}", "make room where the output goes")
-        return 1
 
 
 def _act(arguments: argparse.Namespace) -> int:

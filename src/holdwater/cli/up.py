@@ -71,8 +71,8 @@ def _run(arguments: argparse.Namespace, directory: Path, settings: dict[str, str
         for line in supervisor.problems:
             _refuse(line, code)
         return code
-    except BrokenPipeError:
-        raise  # nobody reads what it says: that is no matter of the directory
+    except _NothingSaid as problem:
+        raise problem.why from None
     except OSError as problem:
         where = problem.filename or directory
         raise ClusterError(f"{where}: {problem.strerror or problem}; make room or choose another --data directory") from problem
@@ -85,8 +85,19 @@ def _refuse(why: str, code: int) -> int:
     return code
 
 
+class _NothingSaid(Exception):  # noqa: N818 - named for what it is
+    """A line could not be written: that is no matter of the data directory."""
+
+    def __init__(self, why: OSError) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
 def _say(line: str) -> None:
-    print(line, flush=True)
+    try:
+        print(line, flush=True)
+    except OSError as problem:
+        raise _NothingSaid(problem) from problem
 
 
 def _settings(given: list[str]) -> dict[str, str]:
@@ -189,11 +200,14 @@ def _check_settings(plan: ClusterPlan, directory: Path) -> None:
 
 def _ready(supervisor: Supervisor) -> None:
     status = supervisor.status()
-    print(f"Kafka-compatible cluster {status['cluster_id']} is ready.\n")
-    print(f"  bootstrap.servers  {status['bootstrap']}")
-    for broker in status["brokers"]:
-        print(f"  broker {broker['id']}           {supervisor.plan.host}:{broker['port']}  pid {broker['pid']}")
-    print(f"  data and logs      {status['data']}\n")
-    print(f"Connect any Kafka client, for instance: kcat -b {status['bootstrap'].split(',')[0]} -L")
-    print(f"Make something fail from another terminal: holdwater cluster kill {status['brokers'][0]['id']}")
-    print("Ctrl-C stops everything.", flush=True)
+    brokers = [f"  broker {each['id']}           {supervisor.plan.host}:{each['port']}  pid {each['pid']}" for each in status["brokers"]]
+    lines = [
+        f"Kafka-compatible cluster {status['cluster_id']} is ready.\n",
+        f"  bootstrap.servers  {status['bootstrap']}",
+        *brokers,
+        f"  data and logs      {status['data']}\n",
+        f"Connect any Kafka client, for instance: kcat -b {status['bootstrap'].split(',')[0]} -L",
+        f"Make something fail from another terminal: holdwater cluster kill {status['brokers'][0]['id']}",
+        "Ctrl-C stops everything.",
+    ]
+    _say("\n".join(lines))
