@@ -18,6 +18,9 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaException, Producer, 
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from tests.support.cluster import RunningCluster, eventually, running
+from tests.support.refusing_coordinator import refuse_offsets
+
+from holdwater.kernel.errors import ErrorCode
 
 PARTITIONS = 9
 SOURCE, TARGET, GROUP = "source", "target", "copiers"
@@ -178,6 +181,14 @@ def copy_all(tmp_path: Path, count: int, protocol: str, *, hard: bool, rounds: i
 @pytest.mark.parametrize(("protocol", "hard"), [("classic", True), pytest.param("consumer", False, marks=pytest.mark.slow)])
 def test_copied_exactly_once(tmp_path: Path, protocol: str, hard: bool) -> None:
     copy_all(tmp_path, 10_000, protocol, hard=hard, rounds=3, limit_s=90)
+
+
+@pytest.mark.slow
+def test_copied_though_a_coordinator_refused_to_tell_offsets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coordinator that was stopped did so once, and the copier that had all partitions stood still until the test ended."""
+    refuse_offsets(tmp_path / "patch", monkeypatch, ErrorCode.NOT_COORDINATOR)
+    copy_all(tmp_path, 2_000, "consumer", hard=False, rounds=1, limit_s=90)
+    assert "NOT_COORDINATOR" in "".join(path.read_text() for path in tmp_path.glob("copier-*.log"))
 
 
 @pytest.mark.slow

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from tests.support.cluster import RunningCluster, eventually, running
+from tests.support.refusing_coordinator import refuse_offsets
 
 from holdwater.cluster.control import send, wait_until
+from holdwater.kernel.errors import ErrorCode
 
 TOPIC = "t"
 
@@ -153,6 +155,29 @@ def test_it_waits_for_a_topic_that_is_not_there_yet(one_broker: RunningCluster, 
     assert waiting.poll() is None
     finish(start(one_broker, "verifiable-producer", *topic))
     assert sum(line["count"] for line in of(finish(waiting), "records_consumed")) == 5
+
+
+@pytest.mark.parametrize("error", [ErrorCode.NOT_COORDINATOR, ErrorCode.COORDINATOR_NOT_AVAILABLE])
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_it_asks_again_for_offsets_that_a_coordinator_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str, error: ErrorCode
+) -> None:
+    """librdkafka does not, and reads nothing for ever (confluentinc/librdkafka issue 5586)."""
+    refuse_offsets(tmp_path / "patch", monkeypatch, error)
+    with running(tmp_path / "cluster", brokers=1, settings={"group.initial.rebalance.delay.ms": "0"}) as cluster:
+        cluster.create_topic(TOPIC)
+        produce(cluster, 10)
+        arguments = ("--group-id", "g", "--group-protocol", protocol, "--max-messages", "10")
+        process = start(cluster, "verifiable-consumer", *arguments)
+        try:
+            out, error_text = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert cluster.log(1).count("refused to tell offsets of g") == 1
+    said = [json.loads(line) for line in out.splitlines()]
+    assert sum(line["count"] for line in of(said, "records_consumed")) == 10
+    assert len(of(said, "partitions_assigned")) == 2
+    assert error.name in error_text
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])

@@ -11,6 +11,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from holdwater.prove.verifiable.failures import strands
+
 
 def main() -> int:
     bootstrap, topic, group, file, protocol = sys.argv[1:6]
@@ -23,14 +25,25 @@ def main() -> int:
     }
     if protocol == "classic":
         config |= {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000}
-    consumer = Consumer(config)
-    consumer.subscribe([topic])
-    with Path(file).open("a", encoding="ascii") as processed:
-        while True:
+    while True:
+        consumer = Consumer(config)
+        consumer.subscribe([topic])
+        _process(consumer, topic, Path(file))
+        consumer.close()
+
+
+def _process(consumer: Consumer, topic: str, file: Path) -> None:
+    """Until only a new client helps."""
+    is_stranded = False
+    with file.open("a", encoding="ascii") as processed:
+        while not is_stranded:
             ends: dict[int, int] = {}
             for message in consumer.consume(100, 0.2):
-                partition, offset, value = message.partition(), message.offset(), message.value()
-                if message.error() is not None or partition is None or offset is None or value is None:
+                partition, offset, value, error = message.partition(), message.offset(), message.value(), message.error()
+                if error is not None:
+                    print(f"{error.name()} {error.str()}", flush=True)
+                    is_stranded = is_stranded or strands(error)
+                if error is not None or partition is None or offset is None or value is None:
                     continue
                 processed.write(value.decode("ascii") + "\n")
                 ends[partition] = offset + 1

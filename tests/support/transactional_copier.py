@@ -3,7 +3,7 @@
     python -m tests.support.transactional_copier BOOTSTRAP INPUT OUTPUT GROUP TRANSACTIONAL_ID [BATCH] [PROTOCOL]
 
 The shape of Kafka's TransactionalMessageCopier. It may be killed at any moment, and goes on until it is. It prints one line for each transaction
-that it has committed or aborted, and ends with 3 when its client cannot go on (fenced, or fatal), to be started again.
+that it has committed or aborted, and ends with 3 when its client cannot go on (fenced, fatal, or stranded), to be started again.
 """
 
 import sys
@@ -11,6 +11,8 @@ import time
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from holdwater.prove.verifiable.failures import strands
 
 FATAL = 3
 _POLL_S = 0.2
@@ -59,7 +61,8 @@ def _gather(consumer: Consumer, batch_size: int, revoked: list[bool]) -> list[Me
             error = message.error()
             if error is None:
                 taken.append(message)
-            elif error.fatal():
+            elif error.fatal() or strands(error):
+                print(f"consumer {error.name()} {error.str()}", flush=True)
                 raise SystemExit(FATAL)
         if revoked:  # what was taken before may be somebody else's now
             revoked.clear()

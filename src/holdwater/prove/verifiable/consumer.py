@@ -1,5 +1,7 @@
 """The verifiable consumer: says which partitions it was given, what it consumed, and what it committed, in JSON lines."""
 
+import sys
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,11 +9,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from holdwater.kernel.identifiers import is_legal_topic_name
 from holdwater.prove.errors import UsageError
-from holdwater.prove.verifiable.failures import TOPIC_NAMES, ClientFailed, Log, ends_commits, failure, failure_of
+from holdwater.prove.verifiable.failures import TOPIC_NAMES, ClientFailed, Log, ends_commits, failure, failure_of, strands
 from holdwater.prove.verifiable.lines import Lines, Stop, look_for_brokers, text_of
 
 POLL_S = 0.1
 _BATCH = 500
+_ANEW_S = 0.2
 DEFAULT_STRATEGY = "org.apache.kafka.clients.consumer.RangeAssignor"
 ASSIGNORS = {
     "org.apache.kafka.clients.consumer.RangeAssignor": "range",
@@ -149,16 +152,30 @@ class VerifiableConsumer:
         if first is None:
             return
         taken: list[Message] = []
+        stranded: KafkaError | None = None
         for message in [first, *self._consumer.consume(_BATCH, 0)]:
             if self._finished():
                 break
-            if message.error() is None:
+            error = message.error()
+            if error is None:
                 taken.append(message)
                 self._consumed += 1
+            elif strands(error):
+                stranded = error
             else:
                 self._failed = self._failed or failure_of(message)
         if taken:
             self._report(taken)
+        if stranded is not None:
+            self._start_over(stranded)
+
+    def _start_over(self, why: KafkaError) -> None:
+        """Leave the group, and join it as a new client, which begins at what is committed."""
+        print(f"{why.name()}: {why.str()}; librdkafka would not ask again, so a new client joins the group", file=sys.stderr, flush=True)
+        self._consumer.close()
+        time.sleep(_ANEW_S)
+        self._consumer = Consumer(self._config)
+        self._subscribe()
 
     def _report(self, taken: list[Message]) -> None:
         by_partition: dict[tuple[str, int], list[int]] = {}

@@ -68,6 +68,15 @@ def failure_of(message: Message) -> ClientFailed | None:
     return ClientFailed(f"{topic}-{partition}: {found}", found.next_step)
 
 
+def strands(error: KafkaError) -> bool:
+    """Whether a consumer will read nothing more of what it was just assigned, and go on all the same.
+
+    librdkafka asks a coordinator that has moved for committed offsets, is refused, and does not ask again (confluentinc/librdkafka issue 5586,
+    open in November 2026, seen with 2.16). This error is the only sign of it. Other clients do ask again; here only a new client helps.
+    """
+    return error.code() in (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE)
+
+
 def ends_commits(error: KafkaError) -> bool:
     """Whether no later commit can succeed, since another process has this one's place. Kafka's tool reports any other and goes on."""
     return error.fatal() or error.code() in (_FATAL, KafkaError.FENCED_INSTANCE_ID)
