@@ -17,7 +17,8 @@ SETTINGS = {
 
 
 def write(cluster: RunningCluster, *values: str) -> None:
-    producer = Producer({"bootstrap.servers": cluster.bootstrap, "acks": 1, "delivery.timeout.ms": 30_000})
+    """Acknowledged by all in-sync replicas."""
+    producer = Producer({"bootstrap.servers": cluster.bootstrap, "acks": "all", "delivery.timeout.ms": 30_000})
     failures: list[Any] = []
     for value in values:
         producer.produce(TOPIC, value, partition=0, on_delivery=lambda error, _: failures.append(error) if error else None)
@@ -50,8 +51,8 @@ def test_records_that_an_unclean_leader_commits_below_the_old_log_start_reach_it
         cluster.create_topic(TOPIC, replicas=2, configs={"min.insync.replicas": "1"})
         before = cluster.leader(TOPIC)
         behind = next(each for each in cluster.partition(TOPIC).replicas if each != before)
-        write(cluster, "a", "b", "c")
         wait_for_isr(cluster, before, behind)
+        write(cluster, "a", "b", "c")
         cluster.kill(behind)
         wait_for_isr(cluster, before)
         write(cluster, *"defghij")
