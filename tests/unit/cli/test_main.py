@@ -35,7 +35,15 @@ def test_a_reader_that_is_gone_ends_it_quietly(arguments: list[str]) -> None:
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["group", "--help"], ["simulate", "--bugs"], ["prove", "--list"], ["simulate", "--seed", "1"], ["up"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["group", "--help"],
+        ["simulate", "--bugs"],
+        ["prove", "--list"],
+        ["simulate", "--seed", "1"],
+        ["up", "--port", "0"],
+    ],
 )
 def test_what_cannot_be_written_is_said_once(arguments: list[str], unbuffered: str) -> None:
     with Path("/dev/full").open("w") as full:
