@@ -190,6 +190,8 @@ def test_it_lives_through_kills(tmp_path: Path, protocol: str) -> None:
         process = start(cluster, "verifiable-consumer", *group)
         try:
             kill_all(cluster, process)
+            for number in range(3):  # Kafka's verifiable producer, and so ours, does not retry
+                eventually(lambda number=number: len(cluster.partition(TOPIC, number).isr), lambda count: count == 3, seconds=40)
             produce(cluster, 30)
             out, _ = process.communicate(timeout=60)
         finally:
