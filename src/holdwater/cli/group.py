@@ -11,7 +11,7 @@ Assigning or Reconciling; librdkafka does not tell which. A group that fails doe
 JSON its line has "error" and "next".
 
 Exit codes: 0 done; 1 there is no such group, or the cluster refused, or it did not answer, or only a part of it did (list then prints what the
-others said); 2 usage.
+others said); 2 usage; 3 its output cannot be written.
 """
 
 import argparse

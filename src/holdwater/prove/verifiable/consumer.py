@@ -15,6 +15,7 @@ from holdwater.prove.verifiable.lines import Lines, Stop, look_for_brokers, text
 POLL_S = 0.1
 _BATCH = 500
 _ANEW_S = 0.2
+"""Before a new client joins: a coordinator that is still on its way would be asked in circles."""
 DEFAULT_STRATEGY = "org.apache.kafka.clients.consumer.RangeAssignor"
 ASSIGNORS = {
     "org.apache.kafka.clients.consumer.RangeAssignor": "range",
