@@ -68,4 +68,8 @@ def test_records_that_an_unclean_leader_commits_below_the_old_log_start_reach_it
         cluster.kill(behind)
         eventually(lambda: cluster.partition(TOPIC).leader, lambda leader: leader == before, 30)
         assert read(cluster, 3, 7) == [(3, "D"), (4, "E"), (5, "F"), (6, "G")]
+        cluster.kill(before)
+        cluster.start(before)
+        eventually(lambda: cluster.partition(TOPIC).leader, lambda leader: leader == before, 30)
+        assert read(cluster, 3, 7) == [(3, "D"), (4, "E"), (5, "F"), (6, "G")]
         cluster.start(behind)

@@ -188,6 +188,25 @@ def test_a_directory_of_another_cluster_is_refused(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_cluster_goes_on_when_nobody_reads_its_lines_any_more(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    command = [*HOLDWATER, "up", "--brokers", "2", "--port", "0", "--ready-file", str(ready)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        try:
+            assert any("Ctrl-C" in line for line in process.stdout)
+            process.stdout.close()
+            for action, state in (("pause", "paused"), ("resume", "ready"), ("kill", "down"), ("start", "ready")):
+                done = cluster(action, 2, ready)
+                assert done.returncode == 0, done.stderr
+                assert state in done.stdout.splitlines()[-1], done.stdout
+            assert process.poll() is None
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(40) == 0
+        assert process.stderr.read() == ""
+
+
 def test_no_broker_outlives_a_supervisor_that_can_not_go_on(tmp_path: Path) -> None:
     nowhere = tmp_path / "missing" / "ready.json"
     command = [*HOLDWATER, "up", "--brokers", "1", "--port", "0", "--data", str(tmp_path / "data"), "--ready-file", str(nowhere)]

@@ -521,7 +521,7 @@ class PartitionLog:
         """Remove everything; the log starts and ends at ``offset``."""
         with self._cutting():
             self._prepare_cut(min(offset, self._start))
-            if self.before_removal is not None and offset >= self._start:  # also where it starts already: that may not be stored
+            if self.before_removal is not None:  # whether it rises, stays or falls: what is stored may be lower
                 self.before_removal(offset)
             self._epochs.clear()
             self._active = Segment(self._disk, self.path, offset, self.config, self._active.created_ms, fresh=True)

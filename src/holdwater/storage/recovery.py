@@ -178,7 +178,8 @@ class _Loading:
         """The log, once ``run`` is through."""
         start = self.checkpoints.log_start_offset
         if not self.segments:
-            self.epochs.clear()
+            if self.damage is None:
+                self.epochs.clear()
             self.producer_files.remove_all()
             log = PartitionLog.create(self.disk, self.path, self.config, self.wall_ms, start_offset=start)
             return self._hand_over(log)
@@ -209,8 +210,7 @@ class _Loading:
         forgotten at once: their records were deleted, and a replica that had them back without their epochs would tell others of wrong ends.
         """
         begin = self.stored_epochs.first_start if not self.clean else -1
-        fits = self.epochs.entries()[:1] == self.stored_epochs.entries()[:1]  # else later batches say that the file is an older one
-        return begin if fits and begin <= self.end else -1  # beyond the end, the file is ahead of records that a power loss has taken
+        return begin if begin <= self.end else -1  # beyond the end, the file is ahead of records that a power loss has taken
 
     def _hand_over(self, log: PartitionLog) -> PartitionLog:
         recovery_point, start, high_watermark = self.checkpoints[:3]

@@ -569,6 +569,34 @@ def test_a_log_that_starts_over_where_it_starts_stores_that_first() -> None:
     assert (again.log_start_offset, again.log_end_offset, again.damage) == (9, 14, None)
 
 
+@pytest.mark.parametrize("stored", [0, 1, 2])
+@pytest.mark.parametrize("synced", [False, True])
+@pytest.mark.parametrize("end", ["crash", "power_loss"])
+def test_a_log_that_starts_over_below_its_start_and_above_the_stored_one(stored: int, synced: bool, end: str) -> None:
+    """A log start that DeleteRecords raises is stored by the next checkpoint, unless segments go."""
+    disk = formatted(ONE)
+    directories = opened(disk, ONE)
+    log = directories.create(A0, ID_A, CONFIG, 1_000)
+    fill(log, *[1] * 12, epoch=1)
+    if stored:
+        log.advance_log_start(stored)
+        directories.checkpoint_log_starts()
+    log.advance_log_start(9)
+    if synced:
+        log.sync()
+        directories.checkpoint_recovery_points()
+        directories.checkpoint_high_watermarks({A0: 12})
+    log.truncate_fully_and_start_at(3)
+    fill(log, *[1] * 5, epoch=3)
+    if synced or end == "power_loss":
+        log.sync()
+    if synced:
+        directories.checkpoint_recovery_points()
+    getattr(disk, end)()
+    again = opened(disk, ONE).logs[A0]
+    assert (again.log_start_offset, again.log_end_offset, again.damage) == (3, 8, None)
+
+
 def test_a_log_that_starts_over_stores_where_first() -> None:
     disk = formatted(ONE)
     directories = opened(disk, ONE)

@@ -459,6 +459,38 @@ def test_a_log_that_starts_over_after_a_cut_to_its_start_stays_low_after_a_power
     assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (0, 8, [(2, 0)])
 
 
+def test_a_leader_epoch_file_from_before_a_cut_to_the_log_start_still_tells_it() -> None:
+    disk = new_disk()
+    log = new_log(disk)
+    fill(log, *[1] * 2, epoch=3)
+    fill(log, *[1] * 6, epoch=5)
+    log.advance_log_start(6)
+    log.sync()
+    log.truncate_to(6)
+    fill(log, *[1] * 4, epoch=7)
+    content = disk.read_file(FIRST)
+    disk.power_loss()
+    overwrite(disk, FIRST, content)
+    again = reopen(disk)
+    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (6, 10, [(7, 6)])
+
+
+def test_a_log_whose_first_segments_are_missing_keeps_its_leader_epochs() -> None:
+    """Whoever puts them back finds what was."""
+    disk = new_disk()
+    log = new_log(disk, segment_bytes=300)
+    fill(log, *[1] * 9, epoch=2)
+    fill(log, *[1] * 9, epoch=4)
+    log.sync()
+    for name in disk.list_directory(DIRECTORY):
+        if name.startswith(f"{0:020d}"):
+            disk.remove_file(f"{DIRECTORY}/{name}")
+    stored = disk.read_file(f"{DIRECTORY}/leader-epoch-checkpoint")
+    damaged = reopen(disk, segment_bytes=300, recovery_point=18, high_watermark=18)
+    assert damaged.damage is not None
+    assert disk.read_file(f"{DIRECTORY}/leader-epoch-checkpoint") == stored
+
+
 def test_indexes_that_were_built_again_are_synced_before_the_recovery_point_moves() -> None:
     """The segment ends where the recovery point was: its log was synced, its indexes may not have been. Seed 214611."""
     disk = new_disk()
