@@ -180,6 +180,26 @@ def test_it_asks_again_for_offsets_that_a_coordinator_refused(
     assert error.name in error_text
 
 
+def test_it_waits_for_its_own_instance_id_that_a_coordinator_on_the_move_did_not_hear_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_offsets(tmp_path / "patch", monkeypatch, ErrorCode.NOT_COORDINATOR, leaves=True)
+    settings = {"group.consumer.session.timeout.ms": "5000", "group.consumer.min.session.timeout.ms": "5000"}
+    with running(tmp_path / "cluster", brokers=1, settings=settings) as cluster:
+        cluster.create_topic(TOPIC)
+        produce(cluster, 10)
+        arguments = ("--group-id", "g", "--group-protocol", "consumer", "--group-instance-id", "one", "--max-messages", "10")
+        process = start(cluster, "verifiable-consumer", *arguments)
+        try:
+            out, error_text = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert cluster.log(1).count("refused to let go of g") == 1
+    assert process.returncode == 0, error_text
+    assert sum(line["count"] for line in of([json.loads(line) for line in out.splitlines()], "records_consumed")) == 10
+    assert "its own last client may have it still" in error_text
+
+
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_it_lives_through_kills(tmp_path: Path, protocol: str) -> None:
     """Of the coordinator, of the leaders, and of all brokers at once."""

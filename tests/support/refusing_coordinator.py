@@ -1,4 +1,4 @@
-"""A cluster whose group coordinator refuses the first requests for committed offsets, as one that has just moved away does.
+"""A cluster whose group coordinator refuses the first requests for committed offsets, or to leave, as one that has just moved away does.
 
 No broker of ours or of others can be made to do so at the wished moment, so the processes of the cluster are told when their Python starts.
 """
@@ -29,8 +29,33 @@ group_offsets.group_shard = refuse
 """
 
 
-def refuse_offsets(folder: Path, monkeypatch: pytest.MonkeyPatch, error_code: int, count: int = 1) -> None:
-    """Clusters that are started from now on do so, in each broker's process."""
+_LEAVES_CODE = """
+import sys
+
+from holdwater.broker.handlers import group_membership
+
+is_asked = True
+find_group = group_membership.group_shard
+
+
+def hold(broker, group_id):
+    global is_asked
+    frame = sys._getframe(1)
+    leaves = frame.f_code is group_membership._through.__code__ and getattr(frame.f_locals["request"], "member_epoch", 0) == -2
+    if leaves and is_asked:
+        is_asked = False
+        print("refused to let go of", group_id, file=sys.stderr, flush=True)
+        return {error_code}
+    return find_group(broker, group_id)
+
+
+group_membership.group_shard = hold
+"""
+
+
+def refuse_offsets(folder: Path, monkeypatch: pytest.MonkeyPatch, error_code: int, count: int = 1, *, leaves: bool = False) -> None:
+    """Clusters that are started from now on do so, in each broker's process; with ``leaves`` the first static member that leaves is refused, too."""
     folder.mkdir()
-    (folder / "sitecustomize.py").write_text(_CODE.format(count=count, error_code=error_code), encoding="utf-8")
+    code = _CODE.format(count=count, error_code=error_code) + (_LEAVES_CODE.format(error_code=error_code) if leaves else "")
+    (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(folder))

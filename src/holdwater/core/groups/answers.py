@@ -49,25 +49,18 @@ class Answers:
 
     def tell(self, reply: Reply, response: Any, refused: Callable[[int], Any]) -> Decision:
         """Answer with what was loaded perhaps, and is lost if it does not get committed. ``refused`` makes the answer of an error then."""
-        send = self.take()
-
-        def committed() -> None:
-            send()
-            reply(response)
-
-        def failed(error_code: int) -> None:
-            send()
-            reply(refused(error_code))
-
-        return Decision((), committed, failed)
+        return self.decide(stored=lambda: reply(response), failed=lambda error_code: reply(refused(error_code)), waits=True)
 
     def decide(
         self,
         records: tuple[CoordinatorRecord, ...] = (),
         stored: Callable[[], None] | None = None,
         failed: Callable[[int], None] | None = None,
+        *,
+        waits: bool = False,
     ) -> Decision:
-        """The event's decision. The answers collected so far do not depend on the records: they leave even when these cannot be appended.
+        """The event's decision, which waits for the commit of ``records``, or with ``waits`` of what was appended before. The answers collected
+        so far do not depend on the records: they leave even when these cannot be appended.
 
         The records are not replayed: they tell of a classic group, whose object is ahead of them.
         """
@@ -83,4 +76,4 @@ class Answers:
             if failed is not None:
                 failed(error_code)
 
-        return Decision(records, go_on, give_up, replays=False, waits=bool(records))
+        return Decision(records, go_on, give_up, replays=False, waits=waits or bool(records))

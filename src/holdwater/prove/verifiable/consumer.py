@@ -9,13 +9,16 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from holdwater.kernel.identifiers import is_legal_topic_name
 from holdwater.prove.errors import UsageError
-from holdwater.prove.verifiable.failures import TOPIC_NAMES, ClientFailed, Log, ends_commits, failure, failure_of, strands
+from holdwater.prove.verifiable.failures import TOPIC_NAMES, ClientFailed, Log, ends_commits, failure, failure_of, is_held, strands
 from holdwater.prove.verifiable.lines import Lines, Stop, look_for_brokers, text_of
 
 POLL_S = 0.1
 _BATCH = 500
 _ANEW_S = 0.2
 """Before a new client joins: a coordinator that is still on its way would be asked in circles."""
+_HELD_S = 2.0
+_RELEASED_WITHIN_S = 60.0
+"""How long the client before may still have the instance id, when its leave was lost: the longest session of a consumer group by default."""
 DEFAULT_STRATEGY = "org.apache.kafka.clients.consumer.RangeAssignor"
 ASSIGNORS = {
     "org.apache.kafka.clients.consumer.RangeAssignor": "range",
@@ -93,6 +96,10 @@ class VerifiableConsumer:
         self._lines = lines
         self._consumed = 0
         self._failed: ClientFailed | None = None
+        self._anew: KafkaError | None = None
+        """Why a new client is needed."""
+        self._released_by = 0.0
+        """Until when the instance id may be held by the client before, by the monotonic clock."""
         self._config = options.config() | {"error_cb": self._noticed, "logger": Log()}
         self._consumer: Consumer
 
@@ -113,6 +120,8 @@ class VerifiableConsumer:
         self._subscribe()
         while not stop and self._failed is None and not self._finished() and not self._lines.unread:
             self._poll()
+            if self._anew is not None and not stop and not self._finished() and self._failed is None:
+                self._start_over(self._anew)
         if stop:
             self._lines.say("shutdown_requested")
         self._consumer.close()
@@ -134,7 +143,13 @@ class VerifiableConsumer:
 
     def _noticed(self, error: KafkaError) -> None:
         """Called by librdkafka, for errors that belong to no message."""
-        self._failed = self._failed or failure(error)
+        self._take(error, failure(error))
+
+    def _take(self, error: KafkaError, failed: ClientFailed | None) -> None:
+        if is_held(error) and time.monotonic() < self._released_by:
+            self._anew = error
+        else:
+            self._failed = self._failed or failed
 
     def _finished(self) -> bool:
         return 0 <= self._options.max_messages <= self._consumed
@@ -153,7 +168,6 @@ class VerifiableConsumer:
         if first is None:
             return
         taken: list[Message] = []
-        stranded: KafkaError | None = None
         for message in [first, *self._consumer.consume(_BATCH, 0)]:
             if self._finished():
                 break
@@ -162,19 +176,23 @@ class VerifiableConsumer:
                 taken.append(message)
                 self._consumed += 1
             elif strands(error):
-                stranded = error
+                self._anew = error
             else:
-                self._failed = self._failed or failure_of(message)
+                self._take(error, failure_of(message))
         if taken:
             self._report(taken)
-        if stranded is not None:
-            self._start_over(stranded)
 
     def _start_over(self, why: KafkaError) -> None:
         """Leave the group, and join it as a new client, which begins at what is committed."""
-        print(f"{why.name()}: {why.str()}; librdkafka would not ask again, so a new client joins the group", file=sys.stderr, flush=True)
+        self._anew = None
+        if is_held(why):
+            pause_s, reason = _HELD_S, "its own last client may have it still, so a new one tries again"
+        else:
+            pause_s, reason = _ANEW_S, "librdkafka would not ask again, so a new client joins the group"
+            self._released_by = time.monotonic() + _RELEASED_WITHIN_S
+        print(f"{why.name()}: {why.str()}; {reason}", file=sys.stderr, flush=True)
         self._consumer.close()
-        time.sleep(_ANEW_S)
+        time.sleep(pause_s)
         self._consumer = Consumer(self._config)
         self._subscribe()
 

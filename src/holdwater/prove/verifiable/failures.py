@@ -77,6 +77,11 @@ def strands(error: KafkaError) -> bool:
     return error.code() in (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE)
 
 
+def is_held(error: KafkaError) -> bool:
+    """Whether another member of a consumer group has the instance id, perhaps only because nobody heard that it has left."""
+    return KafkaError.UNRELEASED_INSTANCE_ID in (error.code(), _cause(error.str()))
+
+
 def ends_commits(error: KafkaError) -> bool:
     """Whether no later commit can succeed, since another process has this one's place. Kafka's tool reports any other and goes on."""
     return error.fatal() or error.code() in (_FATAL, KafkaError.FENCED_INSTANCE_ID)

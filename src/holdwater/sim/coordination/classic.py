@@ -96,6 +96,8 @@ class ClassicMember(Member):
         if response.generation_id != self.generation and self.is_sure:
             self._heard_us = self._joining_since_us
         self.member_id, self.generation = response.member_id, response.generation_id
+        if not self.tenures:
+            self.came_empty = self.generation
         self.ledger.told(self.member_id, self.generation, self.scheduler.now_us)
         if self.is_sure:
             self.ledger.joined(self.member_id, self.generation, asked_us)

@@ -108,16 +108,18 @@ class Coordination:
         return not waits and all(writer.is_resting for writer in self.writers) and self.echo.is_resting
 
     def _is_stable(self) -> bool:
-        for team in self.teams:
-            team.replace_dead()
-            team.enforce_rebalance(self.plan.job_partitions)
+        self._keep_whole()
         return all(team.is_stable(self.plan.job_partitions) for team in self.teams)
 
     def _is_done(self) -> bool:
         ends = self._ends(JOBS)
+        self._keep_whole()
+        return all(team.is_done(ends) for team in self.teams)
+
+    def _keep_whole(self) -> None:
         for team in self.teams:
             team.replace_dead()
-        return all(team.is_done(ends) for team in self.teams)
+            team.enforce_rebalance(self.plan.job_partitions)
 
     def _ends(self, name: str) -> dict[int, int]:
         topic = self.cluster.watch.newest.topic(name)

@@ -90,6 +90,8 @@ class Member(Client):
         self.member_id = ""
         self.generation = -1
         """Group generation or member epoch."""
+        self.came_empty = -1
+        """The last generation of a classic group that it joined with no partition of its own."""
         self.tenures: dict[int, Tenure] = {}
         self.is_stable = False
         """Whether it has its assignment, and knows of nothing that is to change."""

@@ -153,9 +153,13 @@ class Team:
 
         It comes of the protocol, not of the broker: a cooperative member is told to give a partition up, which the next generation is to hand
         on; it crashes first, and whoever comes back with its ``group.instance.id`` is let into the same generation, with nothing to give up.
+        What is nobody's in a generation that nobody came into so is the broker's doing.
         """
         is_kind = self.plan.is_static and self.plan.is_cooperative and self.plan.protocols == (CLASSIC,)
-        if is_kind and self._are_settled() and len(self._owned()) < partition_count:
+        if not is_kind or not self._are_settled():
+            return
+        came_so = any(member.came_empty == member.generation for member in self.members)
+        if came_so and len(self._owned()) < partition_count:
             self._history.count("rebalance-enforced")
             for member in self.members:
                 member.join()

@@ -115,8 +115,7 @@ class Consumer(Client):
             if partition.leader_id == leader_id:
                 place = self.place((self.topic_id, index))
                 if not place.seeking:
-                    last_epoch = place.leader_epoch if self.plan.tells_epoch else -1
-                    wanted[index] = Wanted(place.offset, partition.leader_epoch, last_epoch)
+                    wanted[index] = Wanted(place.offset, partition.leader_epoch, place.leader_epoch)
         return wanted
 
     def _request(self, session: Session, wanted: dict[int, Wanted]) -> FetchRequest:
@@ -129,7 +128,7 @@ class Consumer(Client):
                 partition=index,
                 current_leader_epoch=at.leader_epoch,
                 fetch_offset=at.offset,
-                last_fetched_epoch=at.last_epoch,
+                last_fetched_epoch=at.last_epoch if plan.tells_epoch else -1,
                 partition_max_bytes=plan.partition_max_bytes,
             )
             for index, at in named.items()
@@ -196,8 +195,7 @@ class Consumer(Client):
             return False
         if data.diverging_epoch is not None and data.diverging_epoch.epoch >= 0:
             end = data.diverging_epoch.end_offset
-            if asked.leader_epoch < asked.last_epoch:  # metadata of the past named a leader of the past, which can't know what was read
-                self.history.count("read-on-at-a-deposed-leader")
+            if self._is_deposed(asked):
                 return False
             raise SafetyViolation(
                 "R5", f"{self.name}: {self.history.name((key, asked.offset))} was read, and its log is said to end at {end}"
@@ -236,6 +234,13 @@ class Consumer(Client):
         leads = replica is not None and replica.is_leader and replica.leader_epoch == leader_epoch
         return min(told, replica.high_watermark) if replica is not None and leads else told
 
+    def _is_deposed(self, asked: Wanted) -> bool:
+        """Whether metadata of the past named a leader of the past, which can't know what was read."""
+        deposed = asked.leader_epoch < asked.last_epoch
+        if deposed:
+            self.history.count("read-on-at-a-deposed-leader")
+        return deposed
+
     def _forget(self, key: Key) -> None:
         """Name the partition again in the next fetch, though nothing has changed."""
         for session in self._sessions.values():
@@ -249,5 +254,5 @@ class Consumer(Client):
             if not place.seeking and asked.offset == place.offset:
                 place.seeking = True
                 self._questions.ask(key[1], EARLIEST)
-        elif error_code not in _RETRIED:
+        elif error_code not in _RETRIED and not (error_code == ErrorCode.OFFSET_OUT_OF_RANGE and self._is_deposed(asked)):
             raise SafetyViolation("R5", f"{self.name}: {self.history.name((key, asked.offset))} answered {name}")

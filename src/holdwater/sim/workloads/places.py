@@ -9,7 +9,7 @@ class Wanted(NamedTuple):
     offset: int
     leader_epoch: int
     last_epoch: int
-    """Leader epoch of the last record that was read, -1 when that is not told."""
+    """Leader epoch of the last record that was read, -1 before the first."""
 
 
 class Place:

@@ -147,6 +147,34 @@ class TestConsumer:
             stage.run()
         assert caught.value.code == code
 
+    @pytest.mark.parametrize("tells_epoch", [False, True])
+    def test_a_leader_of_the_past_cannot_know_what_was_read(self, tells_epoch: bool) -> None:
+        """A broker that stood still names a topic that is deleted, and then the leader that it knows. The seed was 231683."""
+        stage = Stage()
+
+        def fetch(request: FetchRequest) -> FetchResponse:
+            topic, asked = request.topics[0], request.topics[0].partitions[0]
+            if topic.topic_id == NEW_ID:
+                stage.broker.topics[TOPIC] = TOPIC_ID
+                gone = FetchResponse.PartitionData(partition_index=0, error_code=int(ErrorCode.UNKNOWN_TOPIC_ID))
+                return FetchResponse(responses=[FetchResponse.FetchableTopicResponse(topic_id=NEW_ID, partitions=[gone])])
+            assert (asked.last_fetched_epoch >= 0) == (tells_epoch and asked.fetch_offset > 0)
+            if asked.fetch_offset == 0:
+                return served(stage.batch(0, 3))
+            if asked.current_leader_epoch == 4:
+                stage.broker.topics[TOPIC], stage.broker.leader_epoch = NEW_ID, 2
+                return served(error_code=int(ErrorCode.NOT_LEADER_OR_FOLLOWER))
+            if asked.current_leader_epoch == 2:
+                stage.broker.leader_epoch = 5
+                diverging = FetchResponse.EpochEndOffset(epoch=1, end_offset=0)
+                return served(diverging_epoch=diverging) if tells_epoch else served(error_code=int(ErrorCode.OFFSET_OUT_OF_RANGE))
+            return served(stage.batch(3, 6) if asked.fetch_offset < 6 else b"")
+
+        made = consumer(stage, fetch, tells_epoch=tells_epoch)
+        stage.run()
+        assert made.place(KEY).offset == 6
+        assert stage.history.counters["read-on-at-a-deposed-leader"] == 1
+
     def test_a_record_that_is_not_committed_is_not_served(self) -> None:
         stage = Stage()
         replica = Mock(is_leader=True, leader_epoch=stage.broker.leader_epoch, high_watermark=5)
