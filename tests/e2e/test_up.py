@@ -192,7 +192,8 @@ def test_a_cluster_goes_on_when_nobody_reads_its_lines_any_more(tmp_path: Path) 
     ready = tmp_path / "ready.json"
     command = [*HOLDWATER, "up", "--brokers", "2", "--port", "0", "--ready-file", str(ready)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         try:
             assert any("Ctrl-C" in line for line in process.stdout)
             process.stdout.close()
