@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from tests.support.apache_kafka import REPOSITORY, ApacheCluster
 
 pytestmark = [pytest.mark.java, pytest.mark.xdist_group("apache-kafka")]
@@ -15,6 +16,10 @@ def holdwater(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "holdwater.cli.main", *arguments], capture_output=True, text=True, timeout=400, cwd=REPOSITORY
     )
+
+
+def topics(bootstrap: str) -> set[str]:
+    return set(AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=30).topics)
 
 
 def test_a_killed_leader_loses_nothing(apache_kafka: ApacheCluster, tmp_path: Path) -> None:
@@ -59,6 +64,8 @@ def test_a_killed_leader_loses_nothing(apache_kafka: ApacheCluster, tmp_path: Pa
     assert pause["bound"]["from"]["broker.session.timeout.ms"] == 4000
     assert pause["bound"]["assumed"] == []
     assert pause["actual"] <= pause["expected"]
+
+    assert not [name for name in topics(apache_kafka.bootstrap()) if name.startswith("holdwater-leader-election-")]
 
     again = holdwater("prove", "--judge", str(evidence), "--format", "json")
     assert again.returncode == 0

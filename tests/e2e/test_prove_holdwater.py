@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from tests.support.cluster import running
 
 QUICK = ("--steady", "2", "--down", "0.5", "--after", "1")
 
@@ -41,6 +43,20 @@ def test_a_killed_leader_loses_nothing(tmp_path: Path) -> None:
     assert {"logs/up.log", "logs/broker-1.log", "logs/producer.log"} <= sums.keys()
     for name, value in sums.items():
         assert hashlib.sha256((evidence / name).read_bytes()).hexdigest() == value, name
+
+
+def test_a_cluster_that_is_not_ours_and_a_broker_that_never_comes_back(tmp_path: Path) -> None:
+    with running(tmp_path / "cluster") as cluster:
+        act = f"{sys.executable} -m holdwater cluster {{}} {{{{id}}}} --data {cluster.directory}"
+        flags = ("--bootstrap-server", cluster.bootstrap, "--limit", "5", "--format", "json", "--evidence", str(tmp_path / "evidence"))
+        commands = ("--kill-command", act.format("kill"), "--start-command", "true {id}")
+        done = subprocess.run(command(*QUICK, *flags, *commands), capture_output=True, text=True, timeout=240)
+        report = json.loads(done.stdout)
+        assert (done.returncode, report["verdict"]) == (3, "invalid")
+        assert "did not answer any more after it was started" in report["invalid"][0]["reason"]
+        assert "stays on the cluster" not in done.stderr
+        left = AdminClient({"bootstrap.servers": cluster.bootstrap}).list_topics(timeout=30).topics
+        assert not [name for name in left if name.startswith("holdwater-")]
 
 
 def processes_of(marker: str) -> list[int]:

@@ -201,11 +201,25 @@ def test_a_cluster_goes_on_when_nobody_reads_its_lines_any_more(tmp_path: Path) 
                 done = cluster(action, 2, ready)
                 assert done.returncode == 0, done.stderr
                 assert state in done.stdout.splitlines()[-1], done.stdout
+                assert status(ready)["brokers"][1]["state"] == state
             assert process.poll() is None
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(40) == 0
         assert process.stderr.read() == ""
+
+
+def test_a_broker_that_waits_for_others_says_so(tmp_path: Path) -> None:
+    with running(tmp_path, "--brokers", "2") as ready:
+        for broker in (1, 2):
+            assert cluster("kill", broker, ready).returncode == 0
+        command = [*HOLDWATER, "cluster", "start", "1", "--ready-file", str(ready)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stderr is not None
+            assert "1 of 2 brokers run, and none is ready without a majority" in waiting.stderr.readline()
+            assert cluster("start", 2, ready).returncode == 0
+            assert waiting.wait(60) == 0
+        assert [broker["state"] for broker in status(ready)["brokers"]] == ["ready", "ready"]
 
 
 def test_no_broker_outlives_a_supervisor_that_can_not_go_on(tmp_path: Path) -> None:

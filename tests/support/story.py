@@ -213,6 +213,7 @@ def a_killed_leader(*, pause_s: float = 2.0, controller: bool = False) -> Story:
     waiting.done_ns = waiting.invoke_ns + int(pause_s * SECOND)
     story.send(10, at_s=10.0 + pause_s + 0.5)
     story.event("start", 14, broker=1)
+    story.event("back", 14.5, broker=1)
     story.event("condition", 16, name="isr-full", ok=True, limit_s=60)
     story.event("phase", 40, name="final")
     return story.log(list(range(111))).read_all()

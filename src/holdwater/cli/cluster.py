@@ -7,6 +7,7 @@ old data. The cluster is found by --data, by --ready-file, or by itself when jus
 import argparse
 import json
 import sys
+from typing import Any
 
 from holdwater.cli.numbers import whole
 from holdwater.cluster.control import find, send, wait_until
@@ -32,11 +33,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action != "status" and arguments.id is None:
         print(f"holdwater cluster: {arguments.action} needs a broker id", file=sys.stderr)
         return 2
+    if arguments.action == "status" and arguments.id is not None:
+        print("holdwater cluster: status shows all brokers and takes no id", file=sys.stderr)
+        return 2
+    if arguments.data is not None and arguments.ready_file is not None:
+        print("holdwater cluster: give --data or --ready-file, not both", file=sys.stderr)
+        return 2
     try:
         directory = find(arguments.data, arguments.ready_file)
         status = send(directory, arguments.action, arguments.id)
         if not arguments.no_wait:
             if arguments.action == "start":
+                _say_what_it_waits_for(status)
                 status = wait_until(directory, arguments.id, ("ready", "down"), _START_SECONDS)
             elif arguments.action in {"kill", "stop"}:
                 status = wait_until(directory, arguments.id, ("down",), _STOP_SECONDS)
@@ -56,3 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
             pid = f"  pid {broker['pid']}" if broker["pid"] else ""
             print(f"broker {broker['id']}           port {broker['port']}  {broker['state']}{pid}")
     return 0
+
+
+def _say_what_it_waits_for(status: dict[str, Any]) -> None:
+    up = sum(broker["state"] in ("ready", "starting") for broker in status["brokers"])
+    if up * 2 <= len(status["brokers"]):
+        text = f"{up} of {len(status['brokers'])} brokers run, and none is ready without a majority: start another"
+        print(f"holdwater cluster: {text}", file=sys.stderr)

@@ -143,8 +143,8 @@ def _is_free(host: str, port: int) -> bool:
         return True
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises ``ClusterError`` that names the port."""
+def bind(host: str, port: int, otherwise: str = "choose another with --port (0 takes free ones)") -> socket.socket:
+    """A bound socket. Raises ``ClusterError`` that names the port, and what else the user can do."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -153,6 +153,6 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as problem:
         sock.close()
         raise ClusterError(
-            f"can't listen on {host}:{port}: {problem.strerror or problem}; stop what uses it, or choose another with --port (0 takes free ones)"
+            f"can't listen on {host}:{port}: {problem.strerror or problem}; stop what uses it, or {otherwise}"
         ) from problem
     return sock

@@ -194,8 +194,9 @@ class Supervisor:
 
     def _fork(self, child: Child, sockets: list[socket.socket], others: dict[int, list[socket.socket]]) -> None:
         read_end, write_end = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # nobody reads it any more
+                stream.flush()
         pid = os.fork()
         if pid == 0:
             os.close(read_end)
@@ -307,6 +308,8 @@ class Supervisor:
         for line in data.decode("utf-8", "replace").splitlines():
             if line == "ready":
                 child.state = "ready"
+                if self._on_ready is None:
+                    self._on_change()
             elif line.startswith("failed "):
                 child.said = line.removeprefix("failed ")
 
@@ -387,11 +390,10 @@ class Supervisor:
         self._signal(child, number)
         if action == "stop":
             self._signal(child, signal.SIGCONT)
+        if action in ("pause", "resume"):
+            child.state = "paused" if action == "pause" else "ready"
+            self._on_change()
         self._say(f"{name} (pid {child.pid}): {action}")
-        if action == "pause":
-            child.state = "paused"
-        elif action == "resume":
-            child.state = "ready"
 
 
 _PR_SET_PDEATHSIG = 1

@@ -100,6 +100,7 @@ async def _serve(
         await asyncio.sleep(0)
     for line in opened.events():
         note(line)
+    note("data loaded; ready when a majority of controllers has let this node in")
     loop = asyncio.get_running_loop()
     server = Server(loop, config.int("socket.request.max.bytes"), config.int("max.connections"), note)
     broker = Broker(

@@ -80,6 +80,8 @@ def perform(request: Request, progress: Progress) -> Outcome:
     finally:
         run.restore()
         session.close()
+        if session.topic_left:
+            progress.note(f"the topic {topic} stays on the cluster, delete it by hand: {session.topic_left}")
         _keep_logs(target, evidence)
         evidence.close()
     return replace(report_on(evidence.folder, progress), interrupted=interrupted)

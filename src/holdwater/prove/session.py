@@ -67,6 +67,8 @@ class Session:
         self._told: set[str] = set()
         self._pace = Pace()
         self._created = False
+        self.topic_left = ""
+        """Why the topic could not be removed from a cluster that is not ours."""
         self._processes: list[WorkloadProcess] = []
         self.sampler: Sampler
         self.producer: WorkloadProcess
@@ -250,12 +252,12 @@ class Session:
             self._delete_topic()
 
     def _delete_topic(self) -> None:
+        admin = AdminClient({"bootstrap.servers": self.target.bootstrap()})  # it must live until the answer is there
         try:
-            AdminClient({"bootstrap.servers": self.target.bootstrap()}).delete_topics([self.topic], request_timeout=10)[self.topic].result(
-                15
-            )
+            admin.delete_topics([self.topic], request_timeout=10)[self.topic].result(15)
         except (KafkaException, TimeoutError) as error:
-            self.event("topic-left", name=self.topic, why=_text_of(error))
+            self.topic_left = _text_of(error)
+            self.event("topic-left", name=self.topic, why=self.topic_left)
 
 
 def _text_of(error: BaseException) -> str:

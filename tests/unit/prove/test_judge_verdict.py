@@ -167,6 +167,14 @@ class TestVerdict:
         judged = verdict_of(story)
         assert (judged.verdict, result(judged, "new leader")) == ("broken", ("broken", 0))
 
+    def test_a_leader_without_followers_has_no_successor(self) -> None:
+        story = a_killed_leader().sample(1, 1, view()._replace(replicas=(1,)))
+        story.events = [e for e in story.events if e.detail.get("name") != "leaders-elsewhere"]
+        judged = verdict_of(story)
+        assert [one.reason for one in judged.results if one.name == "new leader"] == [
+            "round 1: not seen for broker 1 within 60 s, and nobody else has a replica: give --replication-factor 2 or more"
+        ]
+
     def test_an_open_pause_is_broken_however_short(self) -> None:
         story = a_killed_leader()
         story.unknown(1, at_s=39.0)  # 1 s to the end of the record; the pause of the kill was 2 s
@@ -182,6 +190,22 @@ class TestInvalid:
         story = a_killed_leader()
         story.events = [e for e in story.events if e.kind != "probe"]
         assert self.reasons(verdict_of(story)) == ["fault"]
+
+    def test_a_broker_that_does_not_come_back_says_nothing_of_its_replicas(self) -> None:
+        story = a_killed_leader()
+        story.events = [e for e in story.events if e.kind != "back" and e.detail.get("name") != "isr-full"]
+        judged = verdict_of(story)
+        assert self.reasons(judged) == ["return"]
+        assert judged.flaws[0].reason == "round 1: broker 1 did not answer any more after it was started"
+
+    def test_what_follows_from_a_failure_is_not_explained_by_itself(self) -> None:
+        story = a_killed_leader().event(
+            "failed", 10.05, step="kill", reason="the command 'false 1' ended with exit code 1", next="try it by hand"
+        )
+        story.events = [e for e in story.events if e.kind != "probe"]
+        judged = verdict_of(story, ok_after=1000)
+        assert self.reasons(judged) == ["step", "fault", "amount"]
+        assert [flaw.next_step for flaw in judged.flaws] == ["try it by hand"] + ["it follows from what is said above"] * 2
 
     def test_too_few_acknowledgements(self) -> None:
         assert self.reasons(verdict_of(a_killed_leader(), ok_before=1000)) == ["amount"]

@@ -65,6 +65,7 @@ def test_a_start_command_may_stay_in_the_foreground(tmp_path: Path) -> None:
     ("verb", "command", "why"),
     [
         ("kill", "echo no such broker {id} >&2; exit 4", "ended with exit code 4: no such broker 5"),
+        ("kill", "false {id}", r"exit code 1$"),
         ("start", "exit {id}", "start command of broker 5 ended with exit code 5"),
     ],
 )

@@ -24,6 +24,8 @@ class Round:
     led_elsewhere_ns: int = 0
     """When every live broker saw another leader for all partitions that it led."""
     started_ns: int = 0
+    back_ns: int = 0
+    """When the broker answered again after it was started or resumed."""
     whole_ns: int = 0
     """When every broker saw all leaders and full ISRs again."""
     end_ns: int = 0
@@ -66,6 +68,8 @@ def _note(current: Round, kind: str, time_ns: int, detail: dict[str, object]) ->
         current.gone_ns = current.gone_ns or time_ns
     elif kind in ("start", "resume"):
         current.started_ns = current.started_ns or time_ns
+    elif kind == "back" and detail.get("broker") == current.broker:
+        current.back_ns = current.back_ns or time_ns
     elif kind == "condition" and detail.get("name") == "leaders-elsewhere" and detail.get("ok"):
         current.led_elsewhere_ns = time_ns
     elif kind == "condition" and detail.get("name") == "isr-full":

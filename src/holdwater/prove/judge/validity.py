@@ -12,6 +12,7 @@ from holdwater.prove.judge.rounds import Round
 
 CLOCK_STEP_MS = 50
 LOOP_STALL_MS = 500
+_FOLLOWS = "it follows from what is said above"
 
 
 class Flaw(NamedTuple):
@@ -25,14 +26,16 @@ class Flaw(NamedTuple):
 
 def flaws(history: History, found: list[Round], *, planned_rounds: int, ok_before: int, ok_after: int) -> list[Flaw]:
     """Everything that makes the run invalid; empty for a valid one. ``ok_before`` and ``ok_after`` are the acknowledgements asked for."""
-    return [
-        *_of_the_course(history, found, planned_rounds),
+    course = _of_the_course(history, found, planned_rounds)
+    others = [*_of_others(history), *_of_the_clock(history)]
+    rest = [
         *_of_the_faults(found),
-        *_of_others(history),
         *_of_the_amount(history, found, planned_rounds, ok_before, ok_after),
-        *_of_the_clock(history),
         *_of_the_final_read(history),
     ]
+    if course:
+        rest = [flaw._replace(next_step=_FOLLOWS) for flaw in rest]
+    return [*course, *others, *rest]
 
 
 def _of_the_course(history: History, found: list[Round], planned_rounds: int) -> list[Flaw]:
@@ -62,6 +65,12 @@ def _of_the_faults(found: list[Round]) -> list[Flaw]:
         if not one.gone_ns:
             reason = f"round {one.number}: broker {one.broker} still answered after the {one.fault}"
             flawed.append(Flaw("fault", reason, "check the command that should end the broker, and that nothing restarts it"))
+        elif one.started_ns and not one.back_ns and not one.whole_ns:
+            verb = "resumed" if one.fault == "pause" else "started"
+            reason = f"round {one.number}: broker {one.broker} did not answer any more after it was {verb}"
+            flawed.append(
+                Flaw("return", reason, "try the command that should start or resume the broker by hand, and see the broker's log")
+            )
     return flawed
 
 

@@ -187,8 +187,14 @@ def _every_round(judged: Judged, expect: Expect) -> Result:
     reason = ""
     if missing:
         limit = f" within {missing[0].whole_limit_s:g} s" if missing[0].whole_limit_s else ""
-        reason = f"round {missing[0].number}: not seen for broker {missing[0].broker}{limit}"
+        alone = ", and nobody else has a replica: give --replication-factor 2 or more" if _led_alone(judged, missing[0]) else ""
+        reason = f"round {missing[0].number}: not seen for broker {missing[0].broker}{limit}{alone if expect.about == 'new-leader' else ''}"
     return Result(expect.name, "equal", len(judged.rounds), len(done), "rounds", verdict, reason=reason)
+
+
+def _led_alone(judged: Judged, one: Round) -> bool:
+    views = (view for sample in judged.history.samples for view in sample.partitions)
+    return any(view.partition in one.led and len(view.replicas) == 1 for view in views)
 
 
 CHECKS: dict[str, Callable[[Judged, Expect], Result]] = {

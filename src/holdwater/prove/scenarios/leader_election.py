@@ -4,6 +4,7 @@ What Kafka promises for it (replication factor 3, min.insync.replicas 2): nothin
 nobody reads what later vanishes, and writes pause no longer than the settings of the target and of the client add up to.
 """
 
+from holdwater.prove.errors import UsageError
 from holdwater.prove.judge.verdict import Expect
 from holdwater.prove.scenario import Await, Fault, Hold, Rounds, Scenario, Steady, Topic, Undo, Workload
 from holdwater.prove.scenarios.options import Options
@@ -36,13 +37,16 @@ EXPECTATIONS = (
     Expect("high watermark falls", "never", "high-watermark-back"),
 )
 
+_ACKS = ("acks", "request.required.acks")
 _OK_BEFORE, _OK_AFTER = 1000, 100
 _STOCK_BUT = {"socket.timeout.ms": "10000"}
 """A client drains requests to a silent broker for up to socket.timeout.ms (60 s): shorter, and printed with the settings."""
 
 
 def build(options: Options) -> Scenario:
-    """The scenario with the user's choices in it."""
+    """The scenario with the user's choices in it. Raises ``UsageError`` for those that leave nothing to judge."""
+    if any(options.producer.get(key, "").strip() == "0" for key in _ACKS):
+        raise UsageError("with acks=0 no write is ever acknowledged, so none can be missed", "give acks=1 or acks=all")
     limit = options.limit_s
     one_round = (
         Fault("kill", KILL, options.choose),

@@ -114,7 +114,7 @@ class CommandTarget:
             raise RunFailed(f"the command '{command}' did not end within {_COMMAND_LIMIT_S:g} s", "try it by hand") from error
         if done.returncode != 0:
             said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[-1:]
-            raise RunFailed(f"the command '{command}' ended with exit code {done.returncode}: {' '.join(said)}", "try it by hand")
+            raise RunFailed(f"the command '{command}' ended with exit code {': '.join([str(done.returncode), *said])}", "try it by hand")
 
     def _signal(self, verb: str, broker: int) -> None:
         path = Path(self._commands.pid_file.replace("{id}", str(broker)))
