@@ -356,9 +356,19 @@ class TestCauses:
             story.sends[0][1].done_ns = ORIGIN + 5 * SECOND
             return story
 
+        def starting() -> Story:
+            story = Story().send(1).send(1, at_s=1)
+            story.sends[0][0].done_ns = ORIGIN + SECOND // 2
+            return story
+
         assert rule(stalled()) == "none"
+        assert rule(starting()) == "start"
         assert rule(stalled().sample(1, 3, reachable=False)) == "silent-broker"
         assert rule(stalled().sample(0, 1, view()).sample(2, 1, view(epoch=1, leader=2))) == "leader-change"
+
+    def test_the_first_record_of_a_consumer_that_starts(self) -> None:
+        judged = judge(Story().send(2).log([0, 1]).read(0, 0, at_s=1).read(1, 1, at_s=3).history(), KAFKA, Plan("x", (), 0, 0, 0))
+        assert [judged.cause_of(pause).rule for pause in judged.read_pauses] == ["start", "none"]
 
 
 def test_counts_of_the_unknown() -> None:

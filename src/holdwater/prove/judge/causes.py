@@ -8,7 +8,7 @@ not claimed.
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from holdwater.prove.history.model import NO_RECORD, Batch, History, PartitionView
+from holdwater.prove.history.model import NO_RECORD, Batch, History, PartitionView, State
 from holdwater.prove.judge.findings import Cause, Finding
 from holdwater.prove.judge.pauses import Pause
 from holdwater.prove.judge.rounds import Round, round_of
@@ -209,7 +209,20 @@ def of_pause(history: History, pause: Pause, found: list[Round], stories: dict[i
         return Cause(
             "silent-broker", f"Broker {', '.join(map(str, silent))} did not answer in it, with no fault of this run near.", "likely"
         )
+    if pause.end_ns in _firsts(history, pause.partition):
+        return Cause("start", "The clients had just started: it ends with the partition's first records.", "likely")
     return Cause("none", "No fault, change of leader or silent broker overlaps it.", "unknown")
+
+
+def _firsts(history: History, partition: int) -> tuple[int, int]:
+    """When a record of the partition was first acknowledged, and when one was first delivered; 0 for never."""
+    sends, reads, ok = history.sends, history.reads, int(State.OK)
+    done = zip(sends.partition, sends.state, sends.done_ns, strict=True)
+    delivered = zip(reads.partition, reads.time_ns, strict=True)
+    return (
+        min((done_ns for of, state, done_ns in done if of == partition and state == ok), default=0),
+        min((time_ns for of, time_ns in delivered if of == partition), default=0),
+    )
 
 
 _NEAR_FAULT_NS = 1_000_000_000
