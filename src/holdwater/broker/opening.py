@@ -277,7 +277,9 @@ class NotFormatted(Exception):  # noqa: N818 - named for what the directory is
     """A log directory without ``meta.properties``: nobody has said which cluster it belongs to."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"{path} is not formatted: it has no meta.properties; give --format for a new cluster, and --cluster-id to join one")
+        super().__init__(
+            f"{path} is not formatted: it has no meta.properties; give --format for a new cluster, and --cluster-id to join one"
+        )
         self.path = path
 
 

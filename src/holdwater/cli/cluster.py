@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action != "status" and arguments.id is None:
         print(f"holdwater cluster: {arguments.action} needs a broker id", file=sys.stderr)
         return 2
-    if arguments.action == "status" and arguments.id is not None:
+    if arguments.action == "status" and isinstance(arguments.id, int):
         print("holdwater cluster: status shows all brokers and takes no id", file=sys.stderr)
         return 2
     if arguments.data is not None and arguments.ready_file is not None:

@@ -12,9 +12,11 @@ Exit codes: 0 held, 1 broken, 2 usage, 3 invalid (no verdict).
 import argparse
 import json
 import secrets
+import shlex
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ _CONSUMER_ONLY = (
 
 _QUIET = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
 _NOT_REPEATED = ("--evidence", "--junit")
+_EVIDENCE = Path("holdwater-evidence")
+_FOR_JUDGE = frozenset({"judge", "format", "junit"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +128,12 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("holdwater prove: interrupted", file=sys.stderr)
         return 3
+    except Exception as fault:
+        if isinstance(fault, OSError) and fault.filename is None:
+            raise  # whoever reads is gone, or there is no room: said for all commands alike
+        traceback.print_exc()
+        _complain(RunFailed("a fault of holdwater itself, so there is no verdict", ""), "please report it, with the lines above")
+        return 3
 
 
 def _complain(error: Exception, next_step: str) -> None:
@@ -153,31 +163,69 @@ def _list() -> int:
 
 
 def _judge_again(arguments: argparse.Namespace) -> int:
+    from holdwater.prove.errors import UsageError
     from holdwater.prove.judge_folder import judge_folder
-    from holdwater.prove.report.document import document, exit_code
+    from holdwater.prove.report.document import document
+    from holdwater.prove.sums import is_sealed
 
-    report = document(judge_folder(arguments.judge))
-    _show([report], [""], arguments)
-    return exit_code([report["verdict"]])
+    _refuse_what_judging_ignores(arguments)
+    if arguments.junit:
+        if is_sealed(arguments.judge, arguments.junit):
+            raise UsageError(f"{arguments.junit} is part of the evidence", "name another file with --junit")
+        _check_junit(arguments.junit)
+    judgement = judge_folder(arguments.judge)
+    return _show([document(judgement)], [judgement.evidence_hash], arguments)
+
+
+def _refuse_what_judging_ignores(arguments: argparse.Namespace) -> None:
+    """Evidence is judged as it is: what would change a run cannot change it. Raises ``UsageError``."""
+    from holdwater.prove.errors import UsageError
+
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    defaults = vars(parser.parse_args([]))
+    given = [name for name, value in vars(arguments).items() if name not in _FOR_JUDGE and value != defaults[name]]
+    flags = ["-X" if name == "client" else f"--{name.replace('_', '-')}" for name in given if name != "scenario"]
+    if given:
+        raise UsageError(
+            f"--judge has no use for {', '.join([*arguments.scenario, *flags])}", "leave it out: the evidence says what was run, and how"
+        )
+
+
+def _check_junit(path: Path, evidence: Path | None = None) -> None:
+    """Raises ``UsageError`` when the file could not be written at the end. Its folder may be one that the ``evidence`` brings with it."""
+    from holdwater.prove.errors import UsageError
+
+    brought = evidence is not None and path.parent.resolve() in (evidence.resolve(), *evidence.resolve().parents)
+    if brought and not path.parent.exists():
+        return
+    try:
+        before = path.exists() or path.is_symlink()
+        if before and not path.is_file() and not path.is_dir():
+            return  # a pipe or a device: to open it now could wait for its reader, or end it
+        path.open("a").close()
+        if not before:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", "name another file with --junit") from error
 
 
 def _perform_all(arguments: argparse.Namespace) -> int:
-    from holdwater.prove.report.document import exit_code
     from holdwater.prove.scenarios import CATALOGUE
 
     scenarios = [_build(name, arguments, CATALOGUE) for name in arguments.scenario]
     seed = arguments.seed if arguments.seed is not None else secrets.randbits(32)
     _check_clients(scenarios)
     commands = _commands(arguments, scenarios)
+    if arguments.junit:
+        _check_junit(arguments.junit, arguments.evidence or _EVIDENCE)
     _InterruptOnce()
     outcomes: list[Any] = []
     for scenario in scenarios:
         outcomes.append(_perform_one(scenario, seed, arguments, commands))
         if outcomes[-1].interrupted:
             break
-    reports = [outcome.report for outcome in outcomes]
-    _show(reports, [outcome.evidence_hash for outcome in outcomes], arguments)
-    return exit_code([report["verdict"] for report in reports])
+    return _show([outcome.report for outcome in outcomes], [outcome.evidence_hash for outcome in outcomes], arguments)
 
 
 class _InterruptOnce:
@@ -197,6 +245,7 @@ class _InterruptOnce:
 def _build(name: str, arguments: argparse.Namespace, catalogue: Any) -> Any:
     from difflib import get_close_matches
 
+    from holdwater.kernel.identifiers import is_legal_topic_name
     from holdwater.prove.errors import UsageError
     from holdwater.prove.history.payload import MIN_VALUE_BYTES
     from holdwater.prove.scenarios.options import Options
@@ -205,6 +254,10 @@ def _build(name: str, arguments: argparse.Namespace, catalogue: Any) -> Any:
         near = get_close_matches(name, catalogue, n=1)
         raise UsageError(
             f"there is no scenario '{name}'" + (f"; did you mean {near[0]}?" if near else ""), "holdwater prove --list shows them"
+        )
+    if arguments.topic and not is_legal_topic_name(arguments.topic):
+        raise UsageError(
+            f"'{arguments.topic}' is no topic name", "name one of 1 to 249 of a-z A-Z 0-9 . _ - with --topic, that is neither . nor .."
         )
     if arguments.min_controller_kills > arguments.kills:
         raise UsageError(f"{arguments.min_controller_kills} controller kills do not fit into {arguments.kills} kills", "raise --kills")
@@ -283,7 +336,7 @@ def _perform_one(scenario: Any, seed: int, arguments: argparse.Namespace, comman
     from holdwater.prove.perform import Request, perform
 
     stamp = time.strftime("%Y%m%dT%H%M%S")
-    folder = arguments.evidence or Path("holdwater-evidence") / f"{scenario.name}-{stamp}-{seed}"
+    folder = arguments.evidence or _EVIDENCE / f"{scenario.name}-{stamp}-{seed}"
     if arguments.evidence and len(arguments.scenario) > 1:
         folder = folder / scenario.name
     evidence = Evidence(folder)
@@ -294,8 +347,21 @@ def _perform_one(scenario: Any, seed: int, arguments: argparse.Namespace, comman
                 return perform(Request(scenario, target, evidence, seed, _argv(arguments, scenario.name), arguments.topic), progress)
             finally:
                 target.close()
+    except KeyboardInterrupt as interrupt:
+        raise _interrupted(folder) from interrupt
     finally:
         evidence.close()
+
+
+def _interrupted(folder: Path) -> BaseException:
+    """What to say after Ctrl-C that the run itself did not deal with: when nothing but the verdict is missing, it can still be had."""
+    from holdwater.prove.errors import RunFailed
+    from holdwater.prove.judge_folder import was_recorded
+
+    if not was_recorded(folder):
+        return KeyboardInterrupt()
+    again = shlex.join(["holdwater", "prove", "--judge", str(folder)])
+    return RunFailed(f"interrupted; the evidence in {folder} is complete", f"{again} judges it")
 
 
 def _argv(arguments: argparse.Namespace, scenario: str) -> list[str]:
@@ -354,14 +420,31 @@ def _target(arguments: argparse.Namespace, commands: Any, evidence: Any, progres
     return target
 
 
-def _show(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.Namespace) -> None:
-    from holdwater.prove.report import junit, text
+def _show(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.Namespace) -> int:
+    """Write the JUnit file and print the verdicts, whether it could be written or not; returns the exit code."""
+    from holdwater.prove.report import text
+    from holdwater.prove.report.document import exit_code
 
-    if arguments.junit:
-        arguments.junit.write_text(junit.render(reports))
+    problem = _write_junit(reports, arguments.junit) if arguments.junit else ""
     if arguments.format == "json":
         shown = [report | {"evidence_sha256": value} if value else report for report, value in zip(reports, hashes, strict=True)]
         print(json.dumps(shown[0] if len(shown) == 1 else {"reports": shown}))
-        return
-    for report, value in zip(reports, hashes, strict=True):
-        print(text.render(report, value), end="")
+    else:
+        for report, value in zip(reports, hashes, strict=True):
+            print(text.render(report, value), end="")
+    if problem:
+        sys.stdout.flush()
+        print(f"holdwater prove: {problem}", file=sys.stderr)
+        return 3
+    return exit_code([report["verdict"] for report in reports])
+
+
+def _write_junit(reports: list[dict[str, Any]], path: Path) -> str:
+    """Returns what went wrong; empty when it is written."""
+    from holdwater.prove.report import junit
+
+    try:
+        path.write_text(junit.render(reports), encoding="utf-8")
+    except OSError as error:
+        return f"cannot write {path}: {error.strerror}"
+    return ""

@@ -152,7 +152,5 @@ def bind(host: str, port: int, otherwise: str = "choose another with --port (0 t
         sock.listen(512)
     except OSError as problem:
         sock.close()
-        raise ClusterError(
-            f"can't listen on {host}:{port}: {problem.strerror or problem}; stop what uses it, or {otherwise}"
-        ) from problem
+        raise ClusterError(f"can't listen on {host}:{port}: {problem.strerror or problem}; stop what uses it, or {otherwise}") from problem
     return sock

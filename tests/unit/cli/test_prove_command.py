@@ -3,15 +3,24 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.support.evidence import write_evidence
 from tests.support.story import Story, a_killed_leader
 
 from holdwater.cli import main as command
+from holdwater.cli import prove
 from holdwater.cli.main import COMMANDS, main
+from holdwater.prove.evidence import seal
+from holdwater.prove.judge_folder import judge_folder
+from holdwater.prove.perform import Outcome, Request
+from holdwater.prove.report.document import document
 from holdwater.prove.settings import Settings
+
+KAFKA = Settings(broker={"broker.session.timeout.ms": "9000"})
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
@@ -69,6 +78,14 @@ class TestRefused:
     def test_an_unknown_scenario_names_its_nearest(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert "did you mean leader-election?" in refused(capsys, "prove", "leader-elections")
 
+    def test_a_topic_name_that_no_kafka_takes(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "'bad topic!' is no topic name" in refused(capsys, "prove", "leader-election", "--topic", "bad topic!")
+
+    def test_a_fault_of_our_own_is_no_verdict(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(prove, "_perform_all", lambda arguments: {}["nothing"])
+        assert main(["prove", "leader-election"]) == 3
+        assert "a fault of holdwater itself, so there is no verdict" in capsys.readouterr().err
+
     @pytest.mark.parametrize(
         ("arguments", "why"),
         [
@@ -116,24 +133,175 @@ class TestRefused:
         assert "is no evidence folder" in refused(capsys, "prove", "--judge", str(tmp_path))
 
 
-class TestJudgeAgain:
-    KAFKA = Settings(broker={"broker.session.timeout.ms": "9000"})
+def sealed(folder: Path) -> str:
+    """A held run's evidence; returns its hash."""
+    return seal(write_evidence(folder, a_killed_leader().history(), KAFKA))
 
+
+def parts_of(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class TestJudgeAgain:
     def test_held(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        write_evidence(tmp_path / "e", a_killed_leader().history(), self.KAFKA)
+        write_evidence(tmp_path / "e", a_killed_leader().history(), KAFKA)
         assert main(["prove", "--judge", str(tmp_path / "e"), "--junit", str(tmp_path / "junit.xml")]) == 0
         assert capsys.readouterr().out.startswith("HELD in this run")
         assert "<testsuites" in (tmp_path / "junit.xml").read_text()
 
     def test_broken(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        write_evidence(tmp_path / "e", a_killed_leader().send(1, at_s=20).history(), self.KAFKA)
+        write_evidence(tmp_path / "e", a_killed_leader().send(1, at_s=20).history(), KAFKA)
         assert main(["prove", "--judge", str(tmp_path / "e"), "--format", "json"]) == 1
         assert json.loads(capsys.readouterr().out)["verdict"] == "broken"
 
     def test_invalid(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        write_evidence(tmp_path / "e", Story().history(), self.KAFKA)
+        write_evidence(tmp_path / "e", Story().history(), KAFKA)
         assert main(["prove", "--judge", str(tmp_path / "e")]) == 3
         assert capsys.readouterr().out.startswith("INVALID in this run")
+
+    def test_shows_the_hash_of_the_evidence_and_leaves_it_as_it_was(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        value = sealed(tmp_path / "e")
+        before = parts_of(tmp_path)
+        assert main(["prove", "--judge", str(tmp_path / "e")]) == 0
+        assert f"evidence  {tmp_path / 'e'}  (sha256 of SHA256SUMS: {value[:16]}...)" in capsys.readouterr().out
+        assert main(["prove", "--judge", str(tmp_path / "e"), "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["evidence_sha256"] == value
+        assert parts_of(tmp_path) == before
+
+    def test_evidence_that_was_altered_has_no_verdict(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        sealed(tmp_path / "e")
+        (tmp_path / "e" / "history" / "log" / "log_records.offset.i64").unlink()
+        (tmp_path / "e" / "samples.jsonl").write_text("{}\n")
+        said = refused(capsys, "prove", "--judge", str(tmp_path / "e"), code=3)
+        assert "evidence is incomplete or altered: history/log/log_records.offset.i64 is missing; samples.jsonl is not" in said
+        assert "next: judge an untouched copy of the folder, or run the scenario again" in said
+
+    @pytest.mark.parametrize(
+        ("flags", "named"),
+        [
+            (("leader-election", "-X", "acks=1"), "leader-election, -X"),
+            (("--bootstrap-server", "localhost:9092"), "--bootstrap-server"),
+            (("-c", "a=b", "--topic-config", "c=d"), "--config, --topic-config"),
+            (("--kills", "2", "--seed", "7", "--evidence", "x"), "--kills, --seed, --evidence"),
+        ],
+    )
+    def test_what_it_cannot_use_is_refused(
+        self, flags: tuple[str, ...], named: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        sealed(tmp_path / "e")
+        said = refused(capsys, "prove", *flags, "--judge", str(tmp_path / "e"))
+        assert f"--judge has no use for {named}\nnext: " in said
+
+
+class Finished:
+    """In place of a run: its outcome is there at once, and what it was asked for can be seen."""
+
+    def __init__(self, folder: Path) -> None:
+        judgement = judge_folder(write_evidence(folder, a_killed_leader().history(), KAFKA))
+        self.outcome = Outcome(judgement, document(judgement), "")
+        self.runs = 0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def __call__(self, *_: object) -> Outcome:
+        self.runs += 1
+        self.meanwhile()
+        return self.outcome
+
+
+@pytest.fixture
+def finished(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Finished:
+    run = Finished(tmp_path / "finished")
+    monkeypatch.setattr(prove, "_perform_one", run)
+    monkeypatch.setattr(prove, "_InterruptOnce", lambda: None)
+    return run
+
+
+class TestJunit:
+    def test_is_written_and_tried_before(self, finished: Finished, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        there_before: list[bool] = []
+        finished.meanwhile = lambda: there_before.append((tmp_path / "junit.xml").exists())
+        assert main(["prove", "leader-election", "--junit", str(tmp_path / "junit.xml")]) == 0
+        assert there_before == [False], "trying leaves nothing behind"
+        assert (tmp_path / "junit.xml").read_text().startswith('<?xml version="1.0" encoding="UTF-8"?>')
+
+    def test_an_older_one_stays_until_the_end(self, finished: Finished, tmp_path: Path) -> None:
+        (tmp_path / "junit.xml").write_text("older")
+        seen: list[str] = []
+        finished.meanwhile = lambda: seen.append((tmp_path / "junit.xml").read_text())
+        assert main(["prove", "leader-election", "--junit", str(tmp_path / "junit.xml")]) == 0
+        assert seen == ["older"]
+
+    @pytest.mark.parametrize(
+        ("name", "why"),
+        [("absent/junit.xml", "No such file or directory"), ("folder", "Is a directory"), ("file/junit.xml", "Not a directory")],
+    )
+    @pytest.mark.parametrize("what", [("leader-election",), ("--judge", "finished")])
+    def test_what_cannot_be_written_is_wrong_usage(
+        self, what: tuple[str, ...], name: str, why: str, finished: Finished, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "file").write_text("")
+        said = refused(capsys, "prove", *what, "--junit", str(tmp_path / name))
+        assert f"cannot write {tmp_path / name}: {why}\nnext: name another file with --junit" in said
+        assert finished.runs == 0
+
+    @pytest.mark.parametrize("folder", ["evidence", "evidence/deeper"])
+    def test_the_folder_of_the_evidence_need_not_be_there_yet(self, folder: str, finished: Finished, tmp_path: Path) -> None:
+        finished.meanwhile = lambda: (tmp_path / folder).mkdir(parents=True)
+        flags = ("--evidence", str(tmp_path / folder), "--junit", str(tmp_path / "evidence" / "junit.xml"))
+        assert main(["prove", "leader-election", *flags]) == 0
+        assert (tmp_path / "evidence" / "junit.xml").exists()
+
+    def test_the_verdict_is_shown_even_if_it_cannot_be_written_at_the_end(
+        self, finished: Finished, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "out").mkdir()
+        finished.meanwhile = (tmp_path / "out").rmdir
+        assert main(["prove", "leader-election", "--junit", str(tmp_path / "out" / "junit.xml")]) == 3
+        said = capsys.readouterr()
+        assert said.out.startswith("HELD in this run")
+        assert said.err == f"holdwater prove: cannot write {tmp_path / 'out' / 'junit.xml'}: No such file or directory\n"
+
+    def test_it_does_not_overwrite_the_evidence_that_is_judged(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        sealed(tmp_path / "e")
+        before = parts_of(tmp_path)
+        for name in ("final.json", "SHA256SUMS", "../e/history/log/../../run.json"):
+            said = refused(capsys, "prove", "--judge", str(tmp_path / "e"), "--junit", str(tmp_path / "e" / name))
+            assert "is part of the evidence\nnext: name another file with --junit" in said
+        assert parts_of(tmp_path) == before
+        assert main(["prove", "--judge", str(tmp_path / "e"), "--junit", str(tmp_path / "e" / "junit.xml")]) == 0
+
+
+class TestInterrupted:
+    """Ctrl-C, which ``perform`` lets through when nothing more is recorded, or before anything is."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_started(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(prove, "_InterruptOnce", lambda: None)
+        monkeypatch.setattr(prove, "_target", lambda *_: SimpleNamespace(close=lambda: None))
+
+    def ended(self, monkeypatch: pytest.MonkeyPatch, folder: Path, *, recorded: bool) -> None:
+        def perform(request: Request, _: object) -> Outcome:
+            if recorded:
+                request.evidence.event("clock", step_ms=0)
+                request.evidence.write_run({})
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("holdwater.prove.perform.perform", perform)
+        assert main(["prove", "leader-election", "--evidence", str(folder)]) == 3
+
+    def test_while_judging(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        folder = tmp_path / "my evidence"
+        self.ended(monkeypatch, folder, recorded=True)
+        said = capsys.readouterr().err
+        assert f"holdwater prove: interrupted; the evidence in {folder} is complete\n" in said
+        assert f"next: holdwater prove --judge '{folder}' judges it\n" in said
+
+    def test_before(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        self.ended(monkeypatch, tmp_path / "evidence", recorded=False)
+        assert capsys.readouterr().err.endswith("holdwater prove: interrupted\n")
 
 
 def test_the_list_has_the_scenarios(capsys: pytest.CaptureFixture[str]) -> None:

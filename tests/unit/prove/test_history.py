@@ -174,8 +174,11 @@ class TestLoad:
         ]
 
     def test_a_folder_of_a_run_that_broke_off_at_once(self, tmp_path: Path) -> None:
+        (tmp_path / "samples.jsonl").write_text("")
+        (tmp_path / "timeline.jsonl").write_text('{"t": 20, "kind": "interrupted"}\n')
         history = load_history(tmp_path, Settings(), origin_ns=0)
-        assert (len(history.sends), len(history.reads), history.log, history.events) == (0, 0, {}, [])
+        assert (len(history.sends), len(history.reads), history.log, history.final_positions) == (0, 0, {}, {})
+        assert [event.kind for event in history.events] == ["interrupted"]
 
     def test_acks_0_is_reported_as_sent(self, tmp_path: Path) -> None:
         record(tmp_path)

@@ -63,13 +63,17 @@ LOG_BATCHES = Stream(
 """One row per batch of the final log; ``sound`` is 0 when its checksum is wrong."""
 
 
+def _paths(folder: Path, stream: Stream) -> list[Path]:
+    return [folder / f"{stream.name}.{name}.{_TYPES[code]}" for name, code in stream.columns]
+
+
 class ColumnWriter:
     """Appends rows to one stream in a folder. ``flush`` hands complete rows to the operating system, column by column."""
 
     def __init__(self, folder: Path, stream: Stream, *, flush_rows: int = 4096) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._arrays = [array(code) for _, code in stream.columns]
-        self._files = [(folder / f"{stream.name}.{name}.{_TYPES[code]}").open("ab", buffering=0) for name, code in stream.columns]
+        self._files = [path.open("ab", buffering=0) for path in _paths(folder, stream)]
         self._flush_rows = flush_rows
         self.rows = 0
 
@@ -114,7 +118,7 @@ def read_columns(folders: Sequence[Path], stream: Stream) -> dict[str, "array[in
     """The stream's columns, one folder after the other, cut to whole rows. A folder without the stream adds nothing."""
     columns = {name: array(code) for name, code in stream.columns}
     for folder in folders:
-        parts = {name: _read_column(folder / f"{stream.name}.{name}.{_TYPES[code]}", code) for name, code in stream.columns}
+        parts = {name: _read_column(path, code) for (name, code), path in zip(stream.columns, _paths(folder, stream), strict=True)}
         rows = min(len(part) for part in parts.values())
         for name, part in parts.items():
             columns[name].extend(part[:rows])
@@ -129,3 +133,15 @@ def _read_column(path: Path, code: str) -> "array[int]":
         if sys.byteorder == "big":
             column.byteswap()
     return column
+
+
+def damages(folder: Path, stream: Stream, *, even: bool) -> dict[str, str]:
+    """What is wrong with which file of a stream: it is missing or, where all must be ``even``, has fewer rows than another."""
+    paths = _paths(folder, stream)
+    missing = {path.name: "is missing" for path in paths if not path.is_file()}
+    if missing or not even:
+        return missing
+    widths = [array(code).itemsize for _, code in stream.columns]
+    sizes = [path.stat().st_size for path in paths]
+    rows = max(-(-size // width) for size, width in zip(sizes, widths, strict=True))
+    return {path.name: "is cut short" for path, size, width in zip(paths, sizes, widths, strict=True) if size < rows * width}

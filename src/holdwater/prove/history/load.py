@@ -2,11 +2,12 @@
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from holdwater.prove.history.columns import ANSWERS, LOG_BATCHES, LOG_RECORDS, READS, SENDS, read_columns
+from holdwater.prove.history.damage import reading
 from holdwater.prove.history.model import (
     FOREIGN_ID,
     Batch,
@@ -20,50 +21,69 @@ from holdwater.prove.history.model import (
     State,
 )
 from holdwater.prove.history.outcome import state_of
+from holdwater.prove.history.parts import (
+    CONSUMER,
+    FINAL,
+    HISTORY,
+    LOG,
+    SAMPLES,
+    TIMELINE,
+    came_to_its_end,
+    check_columns,
+    check_files,
+    producers,
+)
 from holdwater.prove.history.payload import FOREIGN
 from holdwater.prove.settings import Settings
 
-HISTORY = "history"
-TIMELINE = "timeline.jsonl"
-SAMPLES = "samples.jsonl"
-FINAL = "final.json"
+_Row = TypeVar("_Row")
 
 
-def load_history(folder: Path, settings: Settings, origin_ns: int) -> History:
-    """Everything that an evidence folder recorded. Parts that a broken-off run has not written are empty."""
-    sends = _load_sends(_folders(folder, "producer-"), settings)
-    final = _read_json(folder / FINAL)
-    history = History(
-        sends=sends,
-        reads=_load_reads(_folders(folder, "consumer-"), sends),
-        log=_load_log(folder / HISTORY / "log", final, sends),
-        samples=[_sample(row) for row in _read_lines(folder / SAMPLES)],
-        events=[Event(row["t"], row["kind"], {k: v for k, v in row.items() if k not in ("t", "kind")}) for row in _events(folder)],
-        origin_ns=origin_ns,
-        final_positions={int(partition): position for partition, position in final.get("positions", {}).items()},
-    )
-    history.events.sort(key=lambda event: event.time_ns)
+def load_history(folder: Path, settings: Settings, origin_ns: int, *, writers: int = 1) -> History:
+    """Everything that an evidence folder recorded. Of a run that broke off there is no final log. Raises ``EvidenceDamaged``."""
+    check_files(folder, (TIMELINE, SAMPLES))
+    events = read_events(folder)
+    whole = came_to_its_end(folder, events)
+    check_columns(folder, events, writers, whole=whole)
+    with reading(HISTORY):
+        sends = _load_sends([folder / name for name in producers(writers)], settings)
+        reads = _load_reads([folder / CONSUMER], sends)
+    history = History(sends, reads, samples=_read_lines(folder, SAMPLES, _sample), events=events, origin_ns=origin_ns)
+    if whole:
+        with reading(FINAL):
+            final = json.loads((folder / FINAL).read_bytes())
+            history.log = {int(name): _ends(int(name), noted) for name, noted in final["partitions"].items()}
+            history.final_positions = {int(partition): int(position) for partition, position in final["positions"].items()}
+        with reading(LOG):
+            _load_log(folder / LOG, history.log, sends)
     return history
 
 
-def _folders(folder: Path, prefix: str) -> list[Path]:
-    return sorted(one for one in (folder / HISTORY).glob(f"{prefix}*") if one.is_dir())
+def read_events(folder: Path) -> list[Event]:
+    """The timeline in order of time. Raises ``EvidenceDamaged``."""
+    return sorted(_read_lines(folder, TIMELINE, _event), key=lambda event: event.time_ns)
 
 
-def _events(folder: Path) -> Iterator[dict[str, Any]]:
-    yield from _read_lines(folder / TIMELINE)
+def _read_lines(folder: Path, name: str, parse: Callable[[dict[str, Any]], _Row]) -> list[_Row]:
+    """The rows of a JSON lines file; a torn last line, left by a killed writer, is left out. Raises ``EvidenceDamaged``."""
+    with reading(name):
+        lines = (folder / name).read_bytes().split(b"\n")[:-1]
+    rows: list[_Row] = []
+    for number, line in enumerate(lines, 1):
+        with reading(f"{name}, line {number},"):
+            rows.append(parse(json.loads(line)))
+    return rows
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}
+def _event(row: dict[str, Any]) -> Event:
+    return Event(int(row["t"]), row["kind"], {key: value for key, value in row.items() if key not in ("t", "kind")})
 
 
-def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON lines file; a torn last line, left by a killed writer, is left out."""
-    if not path.exists():
-        return
-    for line in path.read_text().split("\n")[:-1]:
-        yield json.loads(line)
+def _ends(partition: int, noted: dict[str, Any]) -> PartitionLog:
+    """A partition as ``final.json`` has it, still without its batches and records."""
+    start, end, read_to = (int(noted[key]) for key in ("start_offset", "end_offset", "read_to"))
+    epoch_ends = {int(epoch): int(end) for epoch, end in noted["epoch_ends"].items()}
+    return PartitionLog(partition, start_offset=start, end_offset=end, read_to=read_to, epoch_ends=epoch_ends)
 
 
 def _load_sends(folders: list[Path], settings: Settings) -> Sends:
@@ -137,11 +157,8 @@ def _load_reads(folders: list[Path], sends: Sends) -> Reads:
     )
 
 
-def _load_log(folder: Path, final: dict[str, Any], sends: Sends) -> dict[int, PartitionLog]:
-    logs: dict[int, PartitionLog] = {}
-    for name, noted in final.get("partitions", {}).items():
-        epoch_ends = {int(epoch): end for epoch, end in noted.pop("epoch_ends", {}).items()}
-        logs[int(name)] = PartitionLog(partition=int(name), epoch_ends=epoch_ends, **noted)
+def _load_log(folder: Path, logs: dict[int, PartitionLog], sends: Sends) -> None:
+    """Add the batches and records to the partitions."""
     batches = read_columns([folder], LOG_BATCHES)
     first_row: dict[int, int] = {}
     columns = [batches[name] for name, _ in LOG_BATCHES.columns]
@@ -161,7 +178,6 @@ def _load_log(folder: Path, final: dict[str, Any], sends: Sends) -> dict[int, Pa
         log.batch_of.extend(array("I", [row - first for row in rows["batch"][start:end]]))
         log.flags.extend(rows["flags"][start:end].tobytes())
         start = end
-    return logs
 
 
 def _end_of_run(column: "array[int]", start: int) -> int:
@@ -185,7 +201,7 @@ def _sample(row: dict[str, Any]) -> Sample:
         PartitionView(partition, leader, epoch, tuple(isr), tuple(elr), tuple(replicas), high_watermark)
         for partition, leader, epoch, isr, elr, replicas, high_watermark in row.get("partitions", ())
     )
-    return Sample(row["t"], row["broker"], row["reachable"], row.get("controller", -1), row.get("quorum_epoch", -1), views)
+    return Sample(int(row["t"]), row["broker"], row["reachable"], row.get("controller", -1), row.get("quorum_epoch", -1), views)
 
 
 def sample_row(sample: Sample) -> dict[str, Any]:
