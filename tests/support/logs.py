@@ -114,7 +114,9 @@ def reopen(
         DIRECTORY,
         LogConfig(**settings),  # pyright: ignore[reportArgumentType]
         clean=clean,
-        checkpoints=Checkpoints(recovery_point, log_start_offset, high_watermark, compacted_to=compacted_to),
+        checkpoints=Checkpoints(
+            recovery_point, log_start_offset, high_watermark, compacted_to=compacted_to, has_log_start=log_start_offset > 0
+        ),
         wall_ms=wall_ms,
     )
 

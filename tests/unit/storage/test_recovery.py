@@ -459,6 +459,17 @@ def test_a_log_that_starts_over_after_a_cut_to_its_start_stays_low_after_a_power
     assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (0, 8, [(2, 0)])
 
 
+def test_a_leader_epoch_file_from_before_a_deletion_does_not_speak_of_segments_that_are_missing() -> None:
+    disk = new_disk()
+    log = new_log(disk, segment_bytes=1)
+    fill(log, 1, 1, epoch=2)
+    log.sync()
+    log.advance_log_start(1)
+    disk.power_loss()
+    again = reopen(disk, recovery_point=2, log_start_offset=1, segment_bytes=1)
+    assert (again.log_start_offset, again.log_end_offset, again.damage) == (1, 2, None)
+
+
 def test_a_leader_epoch_file_from_before_a_cut_to_the_log_start_still_tells_it() -> None:
     disk = new_disk()
     log = new_log(disk)
