@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -241,9 +242,11 @@ def test_no_broker_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     while not ready.exists():
         assert time.monotonic() < deadline, (tmp_path / "up.out").read_text()
         time.sleep(0.02)
-    pids = [broker["pid"] for broker in status(ready)["brokers"]]
+    left = status(ready)
+    pids = [broker["pid"] for broker in left["brokers"]]
     process.kill()
     process.wait(10)
     while any(Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1][:3] for pid in pids):
         assert time.monotonic() < deadline + 40, "a broker lives on"
         time.sleep(0.1)
+    shutil.rmtree(left["data"])
