@@ -186,6 +186,13 @@ class SimCluster:
             for node in self.nodes.values()
         )
 
+    def metadata_is_settled(self) -> bool:
+        """Whether no running node has metadata that are not committed: they may be yet, and ``Watch.newest`` does not show them."""
+        running = [node for node in self.nodes.values() if node.broker is not None and node.opened is not None]
+        committed = max((node.broker.metadata.quorum.high_watermark for node in running if node.broker is not None), default=-1)
+        logs = [node.opened.directories.metadata_log for node in running if node.opened is not None]
+        return all(log is None or log.log_end_offset <= committed for log in logs)
+
     def partitions(self, node: SimNode) -> list[HostedPartition]:
         """A running node's partitions."""
         return node.broker.replicas.hosted() if node.broker is not None else []

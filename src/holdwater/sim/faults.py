@@ -242,6 +242,7 @@ class Faults:
         image = cluster.watch.newest
         return (
             cluster.all_unfenced()
+            and cluster.metadata_is_settled()
             and not any(node.has_failed_directory for node in cluster.nodes.values())
             and all(len(state.isr) == len(state.replicas) for _, _, state in image.partitions())
         )
