@@ -210,6 +210,25 @@ def test_a_cluster_goes_on_when_nobody_reads_its_lines_any_more(tmp_path: Path) 
         assert process.stderr.read() == ""
 
 
+def test_a_cluster_outlives_the_folder_of_its_ready_file(tmp_path: Path) -> None:
+    folder, data = tmp_path / "folder", tmp_path / "data"
+    folder.mkdir()
+    command = [*HOLDWATER, "up", "--brokers", "1", "--port", "0", "--data", str(data), "--ready-file", str(folder / "ready.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert any("Ctrl-C" in line for line in process.stdout)
+            shutil.rmtree(folder)
+            for action in ("pause", "resume", "kill", "start"):
+                done = subprocess.run([*HOLDWATER, "cluster", action, "1", "--data", str(data)], capture_output=True, text=True, timeout=90)
+                assert done.returncode == 0, done.stderr
+        finally:
+            process.send_signal(signal.SIGINT)
+        said, error = process.communicate(timeout=40)
+    assert (process.returncode, error) == (0, "")
+    assert "No such file or directory" in said
+
+
 def test_a_broker_that_waits_for_others_says_so(tmp_path: Path) -> None:
     with running(tmp_path, "--brokers", "2") as ready:
         for broker in (1, 2):

@@ -293,7 +293,7 @@ class Supervisor:
             child.state = "down"
             child.pid = 0
             if self._on_ready is None and self._stopping is None:
-                self._on_change()
+                self._tell_change()
             if not child.expected_end and self._on_ready is None:
                 self._say(f"broker {child.node.node_id} (pid {pid}) {_ending(status)}{': ' + child.said if child.said else ''}")
 
@@ -309,7 +309,7 @@ class Supervisor:
             if line == "ready":
                 child.state = "ready"
                 if self._on_ready is None:
-                    self._on_change()
+                    self._tell_change()
             elif line.startswith("failed "):
                 child.said = line.removeprefix("failed ")
 
@@ -321,6 +321,13 @@ class Supervisor:
         if child.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child.pid, number)
+
+    def _tell_change(self) -> None:
+        """That the ready file can be written was seen when the cluster became ready; what it says later is not worth the cluster."""
+        try:
+            self._on_change()
+        except ClusterError as problem:
+            self._say(str(problem))
 
     # --- control
 
@@ -378,7 +385,7 @@ class Supervisor:
             if child.pid:
                 raise ClusterError(f"{name} runs already (pid {child.pid})")
             self._fork(child, self._bind(child.node), {})
-            self._on_change()
+            self._tell_change()
             self._say(f"{name} starts (pid {child.pid})")
             return
         number = _SIGNALS.get(action)
@@ -392,7 +399,7 @@ class Supervisor:
             self._signal(child, signal.SIGCONT)
         if action in ("pause", "resume"):
             child.state = "paused" if action == "pause" else "ready"
-            self._on_change()
+            self._tell_change()
         self._say(f"{name} (pid {child.pid}): {action}")
 
 
