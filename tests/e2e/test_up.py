@@ -189,10 +189,12 @@ def test_a_directory_of_another_cluster_is_refused(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_cluster_goes_on_when_nobody_reads_its_lines_any_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_cluster_goes_on_when_nobody_reads_its_lines_any_more(tmp_path: Path, unbuffered: str) -> None:
     ready = tmp_path / "ready.json"
     command = [*HOLDWATER, "up", "--brokers", "2", "--port", "0", "--ready-file", str(ready)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         try:

@@ -115,6 +115,7 @@ def _rate(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns the exit code; prints errors with what to do next."""
+    from holdwater.cli.main import is_no_room
     from holdwater.prove.errors import RunFailed, UsageError
 
     try:
@@ -129,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("holdwater prove: interrupted", file=sys.stderr)
         return 3
     except Exception as fault:
-        if isinstance(fault, OSError) and fault.filename is None:
+        if isinstance(fault, OSError) and (isinstance(fault, BrokenPipeError) or is_no_room(fault)):
             raise  # whoever reads is gone, or there is no room: said for all commands alike
         traceback.print_exc()
         _complain(RunFailed("a fault of holdwater itself, so there is no verdict", ""), "please report it, with the lines above")
@@ -432,11 +433,12 @@ def _show(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.
     else:
         for report, value in zip(reports, hashes, strict=True):
             print(text.render(report, value), end="")
+    code = exit_code([report["verdict"] for report in reports])
     if problem:
         sys.stdout.flush()
         print(f"holdwater prove: {problem}", file=sys.stderr)
-        return 3
-    return exit_code([report["verdict"] for report in reports])
+        return code or 3
+    return code
 
 
 def _write_junit(reports: list[dict[str, Any]], path: Path) -> str:

@@ -6,12 +6,12 @@ resume|start ID` acts on one broker.
 """
 
 import argparse
-import contextlib
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+from holdwater.cli.main import write_no_more
 from holdwater.cli.numbers import whole
 from holdwater.cluster.control import announced
 from holdwater.cluster.format import format_cluster, require_empty
@@ -96,15 +96,17 @@ class _NothingSaid(Exception):  # noqa: N818 - named for what it is
 
 def _say(line: str) -> None:
     try:
-        print(line, flush=True)
+        print(f"{line}\n", end="", flush=True)  # in one piece: its reader may leave after the first
     except OSError as problem:
         raise _NothingSaid(problem) from problem
 
 
 def _tell(line: str) -> None:
     """For what happens later: a reader that has read enough, or a full disk, must not end the cluster with its first broker that is killed."""
-    with contextlib.suppress(OSError):
+    try:
         print(line, flush=True)
+    except OSError:
+        write_no_more()
 
 
 def _settings(given: list[str]) -> dict[str, str]:

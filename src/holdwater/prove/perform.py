@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from holdwater.prove.errors import RunFailed, UsageError
-from holdwater.prove.evidence import VERDICT, Evidence, seal, without_secrets, write_whole
+from holdwater.prove.evidence import RUN, VERDICT, Evidence, seal, without_secrets, write_whole
 from holdwater.prove.history.payload import mix
 from holdwater.prove.judge_folder import Judgement, judge_folder
 from holdwater.prove.observe.settings_reader import read_broker_settings, read_topic_settings
@@ -64,6 +64,7 @@ def perform(request: Request, progress: Progress) -> Outcome:
     session = Session(scenario, target, evidence, topic, run_id, request.seed)
     run = Run(scenario, target, session, request.seed, progress)
     interrupted = False
+    ended: BaseException | None = None
     try:
         progress.phase("preparing: brokers, topic, settings")
         session.open()
@@ -71,10 +72,11 @@ def perform(request: Request, progress: Progress) -> Outcome:
         session.start()
         run.perform()
     except RunFailed as failure:
+        ended = failure
         evidence.event("failed", step="", reason=str(failure), next=failure.next_step)
         progress.note(f"the run cannot go on: {failure}")
-    except KeyboardInterrupt:
-        interrupted = True
+    except KeyboardInterrupt as interrupt:
+        interrupted, ended = True, interrupt
         evidence.event("interrupted")
         progress.note("interrupted: stopping what was started")
     finally:
@@ -84,6 +86,8 @@ def perform(request: Request, progress: Progress) -> Outcome:
             progress.note(f"the topic {topic} stays on the cluster, delete it by hand: {session.topic_left}")
         _keep_logs(target, evidence)
         evidence.close()
+    if ended is not None and not (evidence.folder / RUN).exists():
+        raise ended  # nothing had begun that could be judged
     return replace(report_on(evidence.folder, progress), interrupted=interrupted)
 
 

@@ -194,7 +194,7 @@ class Run:
     def _undo(self, _: Undo) -> None:
         fault = self._session.absences.down[self._victim]
         verb = RESUME if fault == PAUSE else START
-        self._session.event(verb, broker=self._victim, round=self._round)
+        self._session.event(verb, broker=self._victim, round=self._round, own=self._target.owned)
         self._progress.phase(f"broker {self._victim} {'resumed' if verb == RESUME else 'started again'}")
         self._session.absences.is_undone(self._victim, time.monotonic_ns())
         (self._target.resume if verb == RESUME else self._target.start)(self._victim)
@@ -212,10 +212,13 @@ class Run:
         produced = session.producer.wait_done(_FLUSH_LIMIT_S + 10)
         session.note_stall("producer", produced["stall_ms"])
         self._await(Await("every ISR full", "whole-at-end", self._final_limit_s()))
-        with Leaders(session.nodes, session.topic) as leaders:
-            ends = note_ends(leaders, _READ_LIMIT_S, session.event)
-            reader = FinalLogReader(leaders, session.run_id, session.evidence.history / "log")
-            partitions, readable = reader.read(ends, session.epochs_seen(), _READ_LIMIT_S)
+        try:
+            with Leaders(session.nodes, session.topic) as leaders:
+                ends = note_ends(leaders, _READ_LIMIT_S, session.event)
+                reader = FinalLogReader(leaders, session.run_id, session.evidence.history / "log")
+                partitions, readable = reader.read(ends, session.epochs_seen(), _READ_LIMIT_S)
+        except RpcError as error:
+            raise RunFailed(f"the log could not be read at the end: {error}", "see that every broker answers, and run it again") from error
         session.consumer.command(do="finish", ends=readable, limit_s=_CONSUMER_LIMIT_S)
         consumed = session.consumer.wait_done(_CONSUMER_LIMIT_S + 10)
         session.note_stall("consumer", consumed["stall_ms"])

@@ -9,6 +9,8 @@ from holdwater.prove.evidence import RUN, SUMS
 from holdwater.prove.history.damage import EvidenceDamaged
 from holdwater.prove.history.parts import recorded
 
+_LOGS = "logs/"
+"""Not judged, and not checked: what a start command left running in the foreground writes on."""
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f]+)")
 
 
@@ -18,7 +20,7 @@ def check_sums(folder: Path) -> str:
     if data is None:
         return ""
     sums = list(_entries(data))
-    problems = [problem for name, value in sums if (problem := _problem(folder, name, value))]
+    problems = [problem for name, value in sums if not name.startswith(_LOGS) and (problem := _problem(folder, name, value))]
     named = {name for name, _ in sums}
     judged = (path.relative_to(folder).as_posix() for path in (folder / RUN, *recorded(folder)))
     # Otherwise a line that was taken out would hide what was done to its file.

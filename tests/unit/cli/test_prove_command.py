@@ -1,11 +1,13 @@
 """``holdwater`` and ``holdwater prove`` from the command line: what is refused, with which exit code, and what to do next."""
 
+import errno
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from tests.support.evidence import write_evidence
@@ -81,8 +83,11 @@ class TestRefused:
     def test_a_topic_name_that_no_kafka_takes(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert "'bad topic!' is no topic name" in refused(capsys, "prove", "leader-election", "--topic", "bad topic!")
 
-    def test_a_fault_of_our_own_is_no_verdict(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(prove, "_perform_all", lambda arguments: {}["nothing"])
+    @pytest.mark.parametrize("fault", [KeyError("nothing"), OSError(errno.EMFILE, "Too many open files"), FileNotFoundError(2, "No", "x")])
+    def test_a_fault_of_our_own_is_no_verdict(
+        self, fault: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(prove, "_perform_all", Mock(side_effect=fault))
         assert main(["prove", "leader-election"]) == 3
         assert "a fault of holdwater itself, so there is no verdict" in capsys.readouterr().err
 

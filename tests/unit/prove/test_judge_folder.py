@@ -70,6 +70,14 @@ class TestSums:
         assert (judgement.judged.verdict, judgement.evidence_hash) == ("held", sealed)
         assert seal(evidence) == sealed, "judging wrote into the evidence"
 
+    def test_what_a_start_command_still_writes_is_not_judged(self, evidence: Path) -> None:
+        log = evidence / "logs" / "start-command-1.log"
+        log.parent.mkdir(exist_ok=True)
+        log.write_text("started\n")
+        seal(evidence)
+        log.write_text("started\nand runs on\n")
+        assert judge_folder(evidence).judged.verdict == "held"
+
     def test_a_folder_that_was_not_sealed_has_no_hash(self, evidence: Path) -> None:
         assert judge_folder(evidence).evidence_hash == ""
 

@@ -115,7 +115,7 @@ def _load_sends(folders: list[Path], settings: Settings) -> Sends:
 
 def _load_answers(folders: list[Path], settings: Settings, sends: Sends) -> None:
     acks = settings.client("acks")
-    retries = int(settings.client("retries") or 2**31 - 1)
+    retries = int(settings.client("retries") or str(2**31 - 1), 0)
     states = {0: int(state_of(0, acks=acks, retries=retries))}
     rows = read_columns(folders, ANSWERS)
     for writer, sequence, offset, error, done_ns in zip(*(rows[name] for name, _ in ANSWERS.columns), strict=True):

@@ -24,6 +24,8 @@ class Round:
     led_elsewhere_ns: int = 0
     """When every live broker saw another leader for all partitions that it led."""
     started_ns: int = 0
+    started_own: bool = False
+    """Whether it was started or resumed on a cluster of our own, without anybody's command."""
     back_ns: int = 0
     """When the broker answered again after it was started or resumed."""
     whole_ns: int = 0
@@ -68,6 +70,7 @@ def _note(current: Round, kind: str, time_ns: int, detail: dict[str, object]) ->
         current.gone_ns = current.gone_ns or time_ns
     elif kind in ("start", "resume"):
         current.started_ns = current.started_ns or time_ns
+        current.started_own = bool(detail.get("own"))
     elif kind == "back" and detail.get("broker") == current.broker:
         current.back_ns = current.back_ns or time_ns
     elif kind == "condition" and detail.get("name") == "leaders-elsewhere" and detail.get("ok"):

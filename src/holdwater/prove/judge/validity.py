@@ -28,14 +28,14 @@ def flaws(history: History, found: list[Round], *, planned_rounds: int, ok_befor
     """Everything that makes the run invalid; empty for a valid one. ``ok_before`` and ``ok_after`` are the acknowledgements asked for."""
     course = _of_the_course(history, found, planned_rounds)
     others = [*_of_others(history), *_of_the_clock(history)]
+    faults = _of_the_faults(found)
     rest = [
-        *_of_the_faults(found),
         *_of_the_amount(history, found, planned_rounds, ok_before, ok_after),
         *_of_the_final_read(history),
     ]
     if course:
         rest = [flaw._replace(next_step=_FOLLOWS) for flaw in rest]
-    return [*course, *others, *rest]
+    return [*course, *others, *faults, *rest]
 
 
 def _of_the_course(history: History, found: list[Round], planned_rounds: int) -> list[Flaw]:
@@ -65,7 +65,8 @@ def _of_the_faults(found: list[Round]) -> list[Flaw]:
         if not one.gone_ns:
             reason = f"round {one.number}: broker {one.broker} still answered after the {one.fault}"
             flawed.append(Flaw("fault", reason, "check the command that should end the broker, and that nothing restarts it"))
-        elif one.started_ns and not one.back_ns and not one.whole_ns:
+        elif one.started_ns and one.whole_limit_s and not (one.started_own or one.back_ns or one.whole_ns):
+            # It was waited for. On a cluster of our own a broker that cannot start again is what the run is to find.
             verb = "resumed" if one.fault == "pause" else "started"
             reason = f"round {one.number}: broker {one.broker} did not answer any more after it was {verb}"
             flawed.append(
