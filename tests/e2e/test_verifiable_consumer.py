@@ -29,6 +29,16 @@ def finish(process: "subprocess.Popen[str]") -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
+def run_to_its_end(cluster: RunningCluster, *arguments: str) -> tuple[int, str, str]:
+    """Exit code and output of a consumer that ends by itself, and may have something to say."""
+    process = start(cluster, "verifiable-consumer", *arguments)
+    try:
+        out, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return process.returncode, out, error
+
+
 @pytest.fixture(scope="module")
 def one_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
     with running(tmp_path_factory.mktemp("cluster"), brokers=1, settings={"group.initial.rebalance.delay.ms": "0"}) as cluster:
@@ -168,13 +178,10 @@ def test_it_asks_again_for_offsets_that_a_coordinator_refused(
         cluster.create_topic(TOPIC)
         produce(cluster, 10)
         arguments = ("--group-id", "g", "--group-protocol", protocol, "--max-messages", "10")
-        process = start(cluster, "verifiable-consumer", *arguments)
-        try:
-            out, error_text = process.communicate(timeout=60)
-        finally:
-            process.kill()
+        code, out, error_text = run_to_its_end(cluster, *arguments)
         assert cluster.log(1).count("refused to tell offsets of g") == 1
     said = [json.loads(line) for line in out.splitlines()]
+    assert code == 0, error_text
     assert sum(line["count"] for line in of(said, "records_consumed")) == 10
     assert len(of(said, "partitions_assigned")) == 2
     assert error.name in error_text
@@ -189,13 +196,9 @@ def test_it_waits_for_its_own_instance_id_that_a_coordinator_on_the_move_did_not
         cluster.create_topic(TOPIC)
         produce(cluster, 10)
         arguments = ("--group-id", "g", "--group-protocol", "consumer", "--group-instance-id", "one", "--max-messages", "10")
-        process = start(cluster, "verifiable-consumer", *arguments)
-        try:
-            out, error_text = process.communicate(timeout=60)
-        finally:
-            process.kill()
+        code, out, error_text = run_to_its_end(cluster, *arguments)
         assert cluster.log(1).count("refused to let go of g") == 1
-    assert process.returncode == 0, error_text
+    assert code == 0, error_text
     assert sum(line["count"] for line in of([json.loads(line) for line in out.splitlines()], "records_consumed")) == 10
     assert "its own last client may have it still" in error_text
 

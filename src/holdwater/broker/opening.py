@@ -278,7 +278,7 @@ class NotFormatted(Exception):  # noqa: N818 - named for what the directory is
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            f"{path} is not formatted: it has no meta.properties; give --format for a new cluster, and --cluster-id to join one"
+            f"{path} is not formatted: it has no meta.properties; 'holdwater broker --format' writes it (with --cluster-id, to join a cluster)"
         )
         self.path = path
 

@@ -129,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("holdwater prove: interrupted", file=sys.stderr)
         return 3
-    except Exception as fault:
+    except Exception as fault:  # whatever it is: Python's own exit code, 1, would say that data were lost
         if isinstance(fault, OSError) and (isinstance(fault, BrokenPipeError) or is_no_room(fault)):
             raise  # whoever reads is gone, or there is no room: said for all commands alike
         traceback.print_exc()
@@ -257,9 +257,9 @@ def _build(name: str, arguments: argparse.Namespace, catalogue: Any) -> Any:
             f"there is no scenario '{name}'" + (f"; did you mean {near[0]}?" if near else ""), "holdwater prove --list shows them"
         )
     if arguments.topic and not is_legal_topic_name(arguments.topic):
-        raise UsageError(
-            f"'{arguments.topic}' is no topic name", "name one of 1 to 249 of a-z A-Z 0-9 . _ - with --topic, that is neither . nor .."
-        )
+        from holdwater.prove.verifiable.failures import TOPIC_NAMES
+
+        raise UsageError(f"'{arguments.topic}' is no topic name", TOPIC_NAMES)
     if arguments.min_controller_kills > arguments.kills:
         raise UsageError(f"{arguments.min_controller_kills} controller kills do not fit into {arguments.kills} kills", "raise --kills")
     if arguments.keys < arguments.partitions:

@@ -404,17 +404,6 @@ def test_leftovers_of_interrupted_work_are_tidied_away() -> None:
     assert disk.list_directory(DIRECTORY) == ["00000000000000000000.log", "leader-epoch-checkpoint"]
 
 
-def test_a_log_start_above_what_survived_starts_over_there() -> None:
-    disk = new_disk()
-    log = new_log(disk)
-    fill(log, 5)
-    again = reopen(disk, log_start_offset=9)
-    assert (again.log_start_offset, again.log_end_offset) == (9, 9)
-    assert again.events[0].kind == "restarted"
-    fill(again, 1)
-    assert values(reopen(disk, log_start_offset=9)) == ["9"]
-
-
 def test_an_index_that_is_missing_costs_no_aborted_transaction() -> None:
     disk = new_disk()
     log = new_log(disk, segment_bytes=300, index_interval_bytes=50)
@@ -428,78 +417,6 @@ def test_an_index_that_is_missing_costs_no_aborted_transaction() -> None:
     again = reopen(disk, recovery_point=log.log_end_offset, segment_bytes=300, index_interval_bytes=50)
     assert again.events[0].kind == "index-rebuilt"
     assert again.aborted_transactions(0, 99) == expected
-
-
-def test_a_missing_leader_epoch_file_says_nothing_of_where_the_log_starts() -> None:
-    disk = new_disk()
-    log = new_log(disk, segment_bytes=300)
-    fill(log, *[1] * 9, epoch=2)
-    log.close()
-    disk.remove_file(f"{DIRECTORY}/leader-epoch-checkpoint")
-    again = reopen(disk, clean=True, recovery_point=9, segment_bytes=300)
-    assert again.epoch_entries() == [(2, 0)]
-    fill(again, 1, epoch=3)
-    again = reopen(disk, recovery_point=9, segment_bytes=300)
-    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (0, 10, [(2, 0), (3, 9)])
-
-
-def test_a_log_that_starts_over_after_a_cut_to_its_start_stays_low_after_a_power_loss() -> None:
-    disk = new_disk()
-    log = new_log(disk)
-    fill(log, *[1] * 9, epoch=5)
-    log.advance_log_start(6)
-    log.sync()
-    log.truncate_to(6)
-    log.truncate_fully_and_start_at(0)
-    fill(log, *[1] * 8, epoch=2)
-    content = disk.read_file(FIRST)
-    disk.power_loss()
-    overwrite(disk, FIRST, content)
-    again = reopen(disk)
-    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (0, 8, [(2, 0)])
-
-
-def test_a_leader_epoch_file_from_before_a_deletion_does_not_speak_of_segments_that_are_missing() -> None:
-    disk = new_disk()
-    log = new_log(disk, segment_bytes=1)
-    fill(log, 1, 1, epoch=2)
-    log.sync()
-    log.advance_log_start(1)
-    disk.power_loss()
-    again = reopen(disk, recovery_point=2, log_start_offset=1, segment_bytes=1)
-    assert (again.log_start_offset, again.log_end_offset, again.damage) == (1, 2, None)
-
-
-def test_a_leader_epoch_file_from_before_a_cut_to_the_log_start_still_tells_it() -> None:
-    disk = new_disk()
-    log = new_log(disk)
-    fill(log, *[1] * 2, epoch=3)
-    fill(log, *[1] * 6, epoch=5)
-    log.advance_log_start(6)
-    log.sync()
-    log.truncate_to(6)
-    fill(log, *[1] * 4, epoch=7)
-    content = disk.read_file(FIRST)
-    disk.power_loss()
-    overwrite(disk, FIRST, content)
-    again = reopen(disk)
-    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (6, 10, [(7, 6)])
-
-
-def test_a_log_whose_first_segments_are_missing_keeps_its_leader_epochs() -> None:
-    """Whoever puts them back finds what was."""
-    disk = new_disk()
-    log = new_log(disk, segment_bytes=300)
-    fill(log, *[1] * 9, epoch=2)
-    fill(log, *[1] * 9, epoch=4)
-    log.sync()
-    for name in disk.list_directory(DIRECTORY):
-        if name.startswith(f"{0:020d}"):
-            disk.remove_file(f"{DIRECTORY}/{name}")
-    stored = disk.read_file(f"{DIRECTORY}/leader-epoch-checkpoint")
-    damaged = reopen(disk, segment_bytes=300, recovery_point=18, high_watermark=18)
-    assert damaged.damage is not None
-    assert disk.read_file(f"{DIRECTORY}/leader-epoch-checkpoint") == stored
 
 
 def test_indexes_that_were_built_again_are_synced_before_the_recovery_point_moves() -> None:
@@ -539,37 +456,6 @@ def test_an_index_that_was_built_again_below_what_recovery_scans_is_synced_at_on
     reopen(disk, recovery_point=9, segment_bytes=300, index_interval_bytes=50)
     disk.power_loss()
     assert disk.read_file(f"{DIRECTORY}/{0:020d}.timeindex") == expected
-
-
-def test_a_log_start_that_no_checkpoint_tells_of_is_where_the_leader_epochs_begin() -> None:
-    """Records below it were deleted and their leader epochs forgotten: they must not come back without them. Seed 207325."""
-    disk = new_disk()
-    log = new_log(disk)
-    fill(log, *[1] * 4, epoch=2)
-    fill(log, *[1] * 5, epoch=3)
-    log.advance_log_start(6)
-    before = log.epoch_entries()
-    again = reopen(disk)
-    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (6, 9, before)
-    again.advance_log_start(9)
-    again = reopen(disk)
-    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (9, 9, [(3, 9)])
-
-
-def test_a_log_start_that_fell_stays_low_after_a_power_loss() -> None:
-    """A leader whose log is shorter made this one start over: what the leader-epoch file said before must not come back."""
-    disk = new_disk()
-    log = new_log(disk)
-    fill(log, *[1] * 9, epoch=5)
-    log.advance_log_start(6)
-    log.sync()
-    log.truncate_fully_and_start_at(0)
-    fill(log, *[1] * 8, epoch=2)
-    content = disk.read_file(FIRST)
-    disk.power_loss()
-    overwrite(disk, FIRST, content)  # a power loss may keep what was not synced
-    again = reopen(disk)
-    assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (0, 8, [(2, 0)])
 
 
 def test_only_segments_from_the_recovery_point_on_are_read() -> None:

@@ -17,6 +17,7 @@ _BATCH = 500
 _ANEW_S = 0.2
 """Before a new client joins: a coordinator that is still on its way would be asked in circles."""
 _HELD_S = 2.0
+"""Between two tries to have the instance id back: it is free when a session of the group has run out, or sooner."""
 _RELEASED_WITHIN_S = 60.0
 """How long the client before may still have the instance id, when its leave was lost: the longest session of a consumer group by default."""
 DEFAULT_STRATEGY = "org.apache.kafka.clients.consumer.RangeAssignor"
@@ -192,7 +193,7 @@ class VerifiableConsumer:
             self._released_by = time.monotonic() + _RELEASED_WITHIN_S
         print(f"{why.name()}: {why.str()}; {reason}", file=sys.stderr, flush=True)
         self._consumer.close()
-        time.sleep(pause_s)
+        time.sleep(pause_s)  # a signal is heeded after it
         self._consumer = Consumer(self._config)
         self._subscribe()
 
