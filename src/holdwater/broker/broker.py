@@ -327,6 +327,14 @@ class Broker:
         self.offline_directory_paths = (*self.offline_directory_paths, failed.path)
         self.replicas.fail_partitions(failed.path, str(failure), failed.partitions)
 
+    def takes_connections(self, listener: str) -> bool:
+        """Whether the host may let others connect to the listener of that name; once it may, that stays so.
+
+        Controllers need each other from the start. Clients and other brokers do not get in before this process was unfenced, as with Kafka
+        (``BrokerServer.startup``): until then the metadata may be old or none, and would tell them of leaders and topics that are no more.
+        """
+        return self.lifecycle.was_unfenced or self.is_controller_listener(listener)
+
     def is_controller_listener(self, listener: str) -> bool:
         """Whether the listener of that name is for controllers."""
         return listener in self._controller_listeners

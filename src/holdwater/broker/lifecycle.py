@@ -40,6 +40,8 @@ class Lifecycle:
         self._previous_broker_epoch = previous_broker_epoch
         self.broker_epoch = -1
         self.state = "STARTING"
+        self.was_unfenced = False
+        """Whether this process was unfenced once."""
         self.refused: str | None = None
         """Why the controller will never take this broker, once it has said so."""
         self._interval_ms = broker.config.int("broker.heartbeat.interval.ms")
@@ -79,6 +81,7 @@ class Lifecycle:
                 self._soon(0)  # caught up with the own registration
             else:
                 self.state = "RUNNING"
+                self.was_unfenced = True
                 self._broker.note("running: unfenced")
         elif self.state == "RUNNING" and broker is not None and broker.fenced and broker.broker_epoch == self.broker_epoch:
             self.state = "REGISTERED"  # fenced: ask to be taken back

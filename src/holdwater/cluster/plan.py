@@ -143,13 +143,17 @@ def _is_free(host: str, port: int) -> bool:
         return True
 
 
-def bind(host: str, port: int, otherwise: str = "choose another with --port (0 takes free ones)") -> socket.socket:
-    """A bound socket. Raises ``ClusterError`` that names the port, and what else the user can do."""
+def bind(host: str, port: int, otherwise: str = "choose another with --port (0 takes free ones)", *, queues: bool = False) -> socket.socket:
+    """A bound socket; who connects before the node listens on it waits with ``queues``, and is refused without.
+
+    Raises ``ClusterError`` that names the port, and what else the user can do.
+    """
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
-        sock.listen(512)
+        if queues:
+            sock.listen(512)
     except OSError as problem:
         sock.close()
         raise ClusterError(f"can't listen on {host}:{port}: {problem.strerror or problem}; stop what uses it, or {otherwise}") from problem

@@ -188,7 +188,7 @@ class Supervisor:
         return bound
 
     def _bind(self, node: NodePlan) -> list[socket.socket]:
-        return [bind(self.plan.host, node.port), bind(self.plan.host, node.controller_port)]
+        return [bind(self.plan.host, node.port), bind(self.plan.host, node.controller_port, queues=True)]
 
     # --- children
 

@@ -115,11 +115,10 @@ async def _serve(
         mono_ms(),
         wall_ms(),
     )
-    server.on_settled = _watch_ready(server, broker, on_ready, wait_for_brokers)
-    server.run(broker)  # before anything is accepted: what comes in has been waiting in the sockets' queues
-    for name, sock in sockets.items():
-        await server.listen(sock, name)
-    await _until_stopped(loop, server)
+    server.run(broker)  # before anything is accepted: what came in for the controller has been waiting in its socket's queue
+    await _listen(server, broker, sockets)
+    ready = asyncio.ensure_future(_become_ready(server, broker, sockets, on_ready, wait_for_brokers))
+    await _until_stopped(loop, server, ready)
     marks = {p.topic_partition: p.replica.high_watermark for p in broker.replicas.hosted() if p.replica is not None}
     server.shut()
     opened.close(broker.lifecycle.broker_epoch, marks)
@@ -131,23 +130,33 @@ def _with_ports(listeners: tuple[Listener, ...], sockets: Mapping[str, socket.so
     return tuple(at._replace(port=sockets[at.name].getsockname()[1]) if at.port == 0 and at.name in sockets else at for at in listeners)
 
 
-def _watch_ready(server: Server, broker: Broker, on_ready: Callable[[], object], wait_for_brokers: int) -> Callable[[], None]:
-    def look() -> None:
-        if broker.config.is_broker:
-            unfenced = sum(not each.fenced for each in broker.image.brokers.values())
-            if broker.lifecycle.state != "RUNNING" or unfenced < wait_for_brokers:
-                return
-        elif broker.metadata.quorum.leader_id < 0:
-            return
-        server.on_settled = None
-        with contextlib.suppress(OSError):
-            on_ready()
-
-    return look
+async def _listen(server: Server, broker: Broker, sockets: Mapping[str, socket.socket]) -> None:
+    """Let others connect where they may by now and could not before. Raises ``NodeFailed`` when something else has taken the port."""
+    for name, sock in sockets.items():
+        if broker.takes_connections(name) and not server.is_listening(name):
+            try:
+                await server.listen(sock, name)
+            except OSError as problem:
+                host, port = sock.getsockname()[:2]
+                raise NodeFailed(f"can't listen on {host}:{port}: {problem.strerror or problem}; stop what uses it") from problem
 
 
-async def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server) -> None:
-    """Until a signal has been obeyed, or the broker has failed. Raises what stopped it."""
+async def _become_ready(
+    server: Server, broker: Broker, sockets: Mapping[str, socket.socket], on_ready: Callable[[], object], wait_for_brokers: int
+) -> None:
+    await server.until(_is_in_its_cluster)
+    await _listen(server, broker, sockets)
+    await server.until(lambda _: sum(not each.fenced for each in broker.image.brokers.values()) >= wait_for_brokers)
+    with contextlib.suppress(OSError):
+        on_ready()
+
+
+def _is_in_its_cluster(broker: Broker) -> bool:
+    return broker.lifecycle.was_unfenced if broker.config.is_broker else broker.metadata.quorum.leader_id >= 0
+
+
+async def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server, ready: asyncio.Future[None]) -> None:
+    """Until a signal has been obeyed, or the broker, or what makes it ready, has failed. Raises what stopped it."""
     stopped = asyncio.Event()
     stopping = False
 
@@ -163,7 +172,11 @@ async def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     waiting = asyncio.ensure_future(stopped.wait())
-    await asyncio.wait({waiting, server.failed}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({waiting, server.failed, ready}, return_when=asyncio.FIRST_COMPLETED)
+    if ready.done() and ready.exception() is None:
+        await asyncio.wait({waiting, server.failed}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-    if server.failed.done():
-        server.failed.result()
+    for ended in (server.failed, ready):
+        if ended.done():
+            ended.result()
+    ready.cancel()

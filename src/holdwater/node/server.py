@@ -45,7 +45,7 @@ class Server:
         self._max_connections = max_connections
         self._note = note
         self._broker: Broker | None = None
-        self._listening: list[asyncio.AbstractServer] = []
+        self._listening: dict[str, asyncio.AbstractServer] = {}
         self._accepted: dict[int, Accepted] = {}
         self._links: dict[int, FrameStream | None] = {}
         self._next_id = 0
@@ -54,7 +54,7 @@ class Server:
         self._timer: asyncio.TimerHandle | None = None
         self.failed: asyncio.Future[None] = loop.create_future()
         """Ends with the exception that stops this node, or with the broker's own wish to stop."""
-        self.on_settled: Callable[[], None] | None = None
+        self._awaited: dict[asyncio.Future[None], Callable[[Broker], bool]] = {}
         self._tasks: dict[asyncio.Task[None], None] = {}
 
     # --- life
@@ -67,7 +67,19 @@ class Server:
     async def listen(self, sock: socket.socket, name: str) -> None:
         """Accept connections of a listener on a bound socket."""
         server = await self._loop.create_server(lambda: self._accept(name), sock=sock, backlog=512)
-        self._listening.append(server)
+        self._listening[name] = server
+
+    def is_listening(self, name: str) -> bool:
+        """Whether connections of a listener are accepted."""
+        return name in self._listening
+
+    async def until(self, condition: Callable[[Broker], bool]) -> None:
+        """Wait until ``condition`` holds of the broker, now or at the end of a wake."""
+        if self._broker is not None and condition(self._broker):
+            return
+        future = self._loop.create_future()
+        self._awaited[future] = condition
+        await future
 
     def stop(self, on_stopped: Callable[[], None]) -> None:
         """Stop the broker in order."""
@@ -77,7 +89,7 @@ class Server:
 
     def shut(self) -> None:
         """Close every socket."""
-        for server in self._listening:
+        for server in self._listening.values():
             server.close()
         for accepted in self._accepted.values():
             if accepted.stream is not None:
@@ -126,8 +138,15 @@ class Server:
             return
         if due < self._armed_ms:
             self._arm(due)
-        if self.on_settled is not None:
-            self.on_settled()
+        if self._awaited:
+            self._tell_of(broker)
+
+    def _tell_of(self, broker: Broker) -> None:
+        for future, condition in list(self._awaited.items()):
+            if condition(broker):
+                del self._awaited[future]
+                if not future.done():
+                    future.set_result(None)
 
     def _arm(self, due_ms: int) -> None:
         if self._timer is not None:

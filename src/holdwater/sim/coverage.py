@@ -77,7 +77,7 @@ COORDINATION_FLOORS: dict[str, int] = {
     "error OffsetFetch UNSTABLE_OFFSET_COMMIT": 2,
     "error audit UNSTABLE_OFFSET_COMMIT": 50,
     "error AddPartitionsToTxn CONCURRENT_TRANSACTIONS": 100,
-    "error AddPartitionsToTxn NOT_COORDINATOR": 50,
+    "error AddPartitionsToTxn NOT_COORDINATOR": 10,
     "error AddPartitionsToTxn PRODUCER_FENCED": 8,
     "error EndTxn CONCURRENT_TRANSACTIONS": 40,
     "error EndTxn PRODUCER_FENCED": 5,
@@ -131,7 +131,7 @@ FLOORS: dict[str, int] = {
     "error fetch FETCH_SESSION_ID_NOT_FOUND": 5,
     "error fetch FENCED_LEADER_EPOCH": 50,
     "error fetch KAFKA_STORAGE_ERROR": 10,
-    "error fetch UNKNOWN_TOPIC_OR_PARTITION": 50,
+    "error fetch UNKNOWN_TOPIC_OR_PARTITION": 1,  # a broker that has just started and knows nothing yet is not asked
     "error epochs NOT_LEADER_OR_FOLLOWER": 50,
     "error offsets NOT_LEADER_OR_FOLLOWER": 10,
     "error late NOT_LEADER_OR_FOLLOWER": 20,

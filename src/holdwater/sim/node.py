@@ -18,6 +18,7 @@ from holdwater.broker.opening import OpenedNode
 from holdwater.broker.timers import NEVER
 from holdwater.kernel.buggify import Buggify, never
 from holdwater.kernel.configs.broker import BrokerConfig
+from holdwater.kernel.configs.listeners import Listener
 from holdwater.kernel.ports import DiskFailure
 from holdwater.kernel.rng import Rng
 from holdwater.sim.clock import NodeClock, Scheduler
@@ -90,6 +91,8 @@ class SimNode:
         self.gather_us = 0
         """How long a wake may take in events before it is settled; 0: each is a wake of its own."""
         self._settles_soon = False
+        self._closed_listeners: list[Listener] = []
+        """Where nobody may connect yet."""
         self._accepted: dict[int, End] = {}
         self._links: dict[int, End] = {}
         self._next_id = 0
@@ -159,9 +162,17 @@ class SimNode:
             return
         self.broker.buggify = self.buggify
         self.state = "RUNNING"
-        for listener in plan.bound:
-            self._network.listen(self.machine, listener.port, lambda end, name=listener.name: self._accept(end, name))
+        self._closed_listeners = list(plan.bound)
+        self._open_listeners(self.broker)
         self._enter(self.broker.start)
+
+    def _open_listeners(self, broker: Broker) -> None:
+        closed, self._closed_listeners = self._closed_listeners, []
+        for listener in closed:
+            if broker.takes_connections(listener.name):
+                self._network.listen(self.machine, listener.port, lambda end, name=listener.name: self._accept(end, name))
+            else:
+                self._closed_listeners.append(listener)
 
     def kill(self) -> None:
         """Kill -9: the process is gone, what it wrote to the page cache stays."""
@@ -342,6 +353,8 @@ class SimNode:
         if broker.stop_requested is not None:  # what it has in memory is void: an operation may have ended half way
             self._end_for_disk(broker.stop_requested, NodeStopped(f"{self.machine}: {broker.stop_requested}"))
             return
+        if self._closed_listeners:
+            self._open_listeners(broker)
         self.on_event(self)
         if self.disk.stall_us:
             self._stand_still()

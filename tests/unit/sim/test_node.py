@@ -1,10 +1,12 @@
-"""A process whose disk takes its time, or fails, and one that is woken late."""
+"""A process whose disk takes its time, or fails, one that is woken late, and who may connect to one that starts."""
 
 import pytest
 
 from holdwater.kernel.ports import DiskFailure
 from holdwater.sim.cluster import SimCluster
 from holdwater.sim.disk import Fault, Operation
+from holdwater.sim.kinds import clock
+from holdwater.sim.network import End
 from holdwater.sim.node import NodeStopped, SimNode
 
 STALL_US = 3_000_000
@@ -160,3 +162,49 @@ def test_a_clean_stop_is_not_remembered_over_a_process_that_took_its_mark() -> N
     assert node.state == "OFF"
     node.start()
     assert not node.started_after_clean_stop
+
+
+class Caller:
+    """Somebody elsewhere who tries to connect, and is told once."""
+
+    def __init__(self, cluster: SimCluster, node: SimNode, listener: str) -> None:
+        self.told = ""
+        port = next(at.port for at in node.config.listener_plan.bound if at.name == listener)
+        self._end: End = cluster.network.connect("elsewhere", node.machine, port, self)
+        cluster.run(200)
+
+    def opened(self) -> None:
+        self.told = "connected"
+
+    def received(self, frames: list[bytes]) -> None:
+        raise AssertionError("nobody asked")
+
+    def closed(self) -> None:
+        self.told = self.told or "refused"
+
+
+def test_clients_get_in_once_a_broker_was_unfenced_and_then_for_good() -> None:
+    """As ``BrokerServer.startup`` of Kafka has it. Before that, what it knows may be old, or nothing."""
+    cluster, _ = whole()
+    for node in cluster.nodes.values():
+        node.kill()
+    first, second, _ = cluster.nodes.values()
+    first.start()
+    cluster.run(5_000)
+    assert first.state == "RUNNING"
+    assert Caller(cluster, first, "CONTROLLER").told == "connected"
+    assert Caller(cluster, first, "PLAINTEXT").told == "refused"
+    second.start()
+    cluster.until(
+        "two are unfenced", lambda: all(n.broker is not None and n.broker.lifecycle.state == "RUNNING" for n in (first, second)), 20_000
+    )
+    assert Caller(cluster, first, "PLAINTEXT").told == "connected"
+    second.kill()
+    cluster.run(20_000)  # alone again, and no longer told that it is part of anything
+    assert Caller(cluster, first, "PLAINTEXT").told == "connected"
+
+
+def test_clocks_that_jump_stay_together_less_than_producers_are_remembered() -> None:
+    """One may be late while another is early; who starts by the early one must not forget the producers of what the late one stamped."""
+    config = SimCluster(1).nodes[1].config
+    assert config.int("producer.id.expiration.ms") > 2 * clock.LARGE_JUMP_MAX_MS

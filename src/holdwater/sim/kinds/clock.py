@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 _JUMP_MAX_MS = 50 * 60 * 1000
 """Less than ``message.timestamp.after.max.ms``, one hour: a broker whose clock is so late still takes what clients send it."""
 _LARGE_JUMP_MIN_MS = 61 * 60 * 1000
-_LARGE_JUMP_MAX_MS = 23 * 60 * 60 * 1000
-"""Less than ``producer.id.expiration.ms``, one day: after a longer jump forward a restarted broker rightly forgets its producers, and with
-them which batches it has."""
+LARGE_JUMP_MAX_MS = 11 * 60 * 60 * 1000
+"""Less than half of ``producer.id.expiration.ms``, one day: a leader whose clock is late may stamp the batches (LogAppendTime) that a follower
+whose clock is early starts with, and one to which they are a day old rightly forgets their producers, and with them which batches it has."""
 
 
 def clock_jump(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
@@ -22,8 +22,8 @@ def clock_jump(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[
 
 
 def large_clock_jump(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], None]) -> bool:
-    """A node's wall clock jumps by one to 23 hours. While it is late, its broker refuses new records: INVALID_TIMESTAMP."""
-    return _jump(faults, fault, node, _LARGE_JUMP_MIN_MS, _LARGE_JUMP_MAX_MS, acted)
+    """A node's wall clock jumps by one to 11 hours. While it is late, its broker refuses new records: INVALID_TIMESTAMP."""
+    return _jump(faults, fault, node, _LARGE_JUMP_MIN_MS, LARGE_JUMP_MAX_MS, acted)
 
 
 def _jump(faults: "Faults", fault: "Fault", node: SimNode, low_ms: int, high_ms: int, acted: Callable[[], None]) -> bool:
