@@ -1,6 +1,7 @@
 """``holdwater broker`` with Kafka's ``server.properties``: split roles, static voters, what it refuses."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -27,14 +29,18 @@ def properties(folder: Path, node_id: int, roles: str, listener: str, voters: st
     return path
 
 
+def start(path: Path, *python: str) -> "subprocess.Popen[bytes]":
+    """A node, formatted, that writes its log beside its properties."""
+    flags = ("broker", str(path), "--format", "--cluster-id", CLUSTER_ID)
+    with path.with_suffix(".out").open("wb") as out:
+        return subprocess.Popen([sys.executable, *(python or ("-m", "holdwater")), *flags], stdout=out, stderr=out)
+
+
 @contextmanager
 def running(path: Path) -> Iterator[Path]:
     """A node, formatted and started; yields its log."""
     log = path.with_suffix(".out")
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "holdwater", "broker", str(path), "--format", "--cluster-id", CLUSTER_ID], stdout=out, stderr=out
-        )
+    process = start(path)
     try:
         yield log
     finally:
@@ -60,7 +66,7 @@ def test_controllers_and_brokers_apart_with_static_voters_and_two_directories_ea
             for index in range(2)
         ]
         for log in logs:
-            wait_for(log, "running: unfenced")
+            wait_for(log, " ready\n")
         admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{ports[0][0]}"})
         for future in admin.create_topics([NewTopic("t", 4, 2)]).values():
             future.result(30)
@@ -72,6 +78,39 @@ def test_controllers_and_brokers_apart_with_static_voters_and_two_directories_ea
         assert not failed
     assert len(list(tmp_path.glob("node-11-a/t-*"))) == 2
     assert len(list(tmp_path.glob("node-11-b/t-*"))) == 2
+
+
+PLAIN_ASYNCIO = ("-c", "import sys; sys.modules['uvloop'] = None; from holdwater.cli.main import main; sys.exit(main(sys.argv[1:]))")
+
+
+@pytest.mark.parametrize("python", [(), PLAIN_ASYNCIO], ids=["uvloop", "asyncio"])
+def test_a_port_that_another_took_before_the_broker_was_unfenced_is_named(tmp_path: Path, python: tuple[str, ...]) -> None:
+    (node,) = make_plan(brokers=1, host="127.0.0.1", port=0, racks=[], settings={}).nodes
+    voters = f"1@127.0.0.1:{node.controller_port}"
+    path = properties(tmp_path, 11, "broker", f"PLAINTEXT://127.0.0.1:{node.port}", voters)
+    process = start(path, *python)
+    try:
+        wait_for(path.with_suffix(".out"), "data loaded")  # bound its port, and waits for the controller
+        with (
+            socket.create_server(("127.0.0.1", node.port)),
+            running(properties(tmp_path, 1, "controller", f"CONTROLLER://{voters[2:]}", voters)),
+        ):
+            assert process.wait(40) == 1
+    finally:
+        process.kill()
+    said = path.with_suffix(".out").read_text()
+    assert "Traceback" not in said
+    assert f"can't listen on 127.0.0.1:{node.port}: Address already in use" in said
+    assert "stopped cleanly" in said
+
+
+def test_a_node_that_nobody_lets_in_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    (node,) = make_plan(brokers=1, host="127.0.0.1", port=0, racks=[], settings={}).nodes
+    with running(properties(tmp_path, 11, "broker", f"PLAINTEXT://127.0.0.1:{node.port}", f"1@127.0.0.1:{node.controller_port}")) as log:
+        wait_for(log, "data loaded")
+    said = log.read_text()
+    assert "stopped cleanly" in said
+    assert " ready\n" not in said
 
 
 def refused(*flags: str) -> tuple[int, str]:

@@ -66,7 +66,12 @@ def _run(config: BrokerConfig, *, format_first: bool, cluster_id: str | None) ->
                 raise ClusterError(f"listener {at.name} asks for {at.protocol}; this version serves PLAINTEXT only")
             if not at.host.startswith(("127.", "localhost", "::1")):
                 note(f"warning: listener {at.name} may be reached from other machines, without encryption or passwords")
-            sockets[at.name] = bind(at.host or "0.0.0.0", at.port, "give another port in listeners")
+            sockets[at.name] = bind(
+                at.host or "0.0.0.0",
+                at.port,
+                "give another port in listeners",
+                queues=at.name in config.listener_plan.controller_names,
+            )
         run_node(config, sockets, lambda: note("ready"))
     except (ClusterError, NodeFailed) as problem:
         return _refuse(str(problem), 1)

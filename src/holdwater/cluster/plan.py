@@ -146,7 +146,8 @@ def _is_free(host: str, port: int) -> bool:
 def bind(host: str, port: int, otherwise: str = "choose another with --port (0 takes free ones)", *, queues: bool = False) -> socket.socket:
     """A bound socket; who connects before the node listens on it waits with ``queues``, and is refused without.
 
-    Raises ``ClusterError`` that names the port, and what else the user can do.
+    Without it another process may still come first and listen on the port, which shows when the node wants to. Raises ``ClusterError`` that
+    names the port, and what else the user can do.
     """
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

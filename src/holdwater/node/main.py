@@ -1,4 +1,4 @@
-"""One node as a process: open the directories, recover, bind, run until told to stop, close cleanly."""
+"""One node as a process: open the directories, recover, let others connect, run until told to stop, close cleanly."""
 
 import asyncio
 import contextlib
@@ -66,7 +66,8 @@ def run_node(
 ) -> None:
     """Run one node until SIGTERM or SIGINT. ``sockets`` are bound ones by listener name.
 
-    ``on_ready`` is called once when this broker is unfenced, and with ``wait_for_brokers`` when it sees that many unfenced brokers.
+    ``on_ready`` is called once when this broker was unfenced and its listeners are open, and with ``wait_for_brokers`` when it sees that many
+    unfenced brokers; on a node that is only a controller once its quorum has a leader.
     ``cluster_id`` is the cluster that the directories must belong to; ``None``: to whichever they do. Raises ``NodeFailed``.
     """
     require_fast_crc()
@@ -118,11 +119,13 @@ async def _serve(
     server.run(broker)  # before anything is accepted: what came in for the controller has been waiting in its socket's queue
     await _listen(server, broker, sockets)
     ready = asyncio.ensure_future(_become_ready(server, broker, sockets, on_ready, wait_for_brokers))
-    await _until_stopped(loop, server, ready)
+    problem = await _until_stopped(loop, server, ready)
     marks = {p.topic_partition: p.replica.high_watermark for p in broker.replicas.hosted() if p.replica is not None}
     server.shut()
     opened.close(broker.lifecycle.broker_epoch, marks)
     note("stopped cleanly")
+    if problem is not None:
+        raise problem
 
 
 def _with_ports(listeners: tuple[Listener, ...], sockets: Mapping[str, socket.socket]) -> tuple[Listener, ...]:
@@ -146,7 +149,7 @@ async def _become_ready(
 ) -> None:
     await server.until(_is_in_its_cluster)
     await _listen(server, broker, sockets)
-    await server.until(lambda _: sum(not each.fenced for each in broker.image.brokers.values()) >= wait_for_brokers)
+    await server.until(lambda broker: sum(not each.fenced for each in broker.image.brokers.values()) >= wait_for_brokers)
     with contextlib.suppress(OSError):
         on_ready()
 
@@ -155,8 +158,11 @@ def _is_in_its_cluster(broker: Broker) -> bool:
     return broker.lifecycle.was_unfenced if broker.config.is_broker else broker.metadata.quorum.leader_id >= 0
 
 
-async def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server, ready: asyncio.Future[None]) -> None:
-    """Until a signal has been obeyed, or the broker, or what makes it ready, has failed. Raises what stopped it."""
+async def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server, ready: asyncio.Future[None]) -> BaseException | None:
+    """Until a signal has been obeyed, or the broker has failed, which is raised.
+
+    A node that can't become ready stops in order too, as it may be a leader already; returns why it could not.
+    """
     stopped = asyncio.Event()
     stopping = False
 
@@ -173,10 +179,12 @@ async def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server, ready:
         loop.add_signal_handler(number, on_signal)
     waiting = asyncio.ensure_future(stopped.wait())
     await asyncio.wait({waiting, server.failed, ready}, return_when=asyncio.FIRST_COMPLETED)
-    if ready.done() and ready.exception() is None:
-        await asyncio.wait({waiting, server.failed}, return_when=asyncio.FIRST_COMPLETED)
+    problem = ready.exception() if ready.done() else None
+    if problem is not None and not stopping:
+        on_signal()
+    await asyncio.wait({waiting, server.failed}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-    for ended in (server.failed, ready):
-        if ended.done():
-            ended.result()
     ready.cancel()
+    if server.failed.done():
+        server.failed.result()
+    return problem

@@ -13,6 +13,9 @@ from holdwater.node.stream import PEER_KEEP_BYTES, FrameStream
 PIPELINED_MAX = 256
 """Requests of one connection that may wait for their answers; beyond it nothing is read until half of them are answered."""
 
+_BACKLOG = 512
+"""Connections that may wait to be accepted."""
+
 
 def mono_ms() -> int:
     """The monotonic clock in milliseconds."""
@@ -54,7 +57,7 @@ class Server:
         self._timer: asyncio.TimerHandle | None = None
         self.failed: asyncio.Future[None] = loop.create_future()
         """Ends with the exception that stops this node, or with the broker's own wish to stop."""
-        self._awaited: dict[asyncio.Future[None], Callable[[Broker], bool]] = {}
+        self._awaited: tuple[asyncio.Future[None], Callable[[Broker], bool]] | None = None
         self._tasks: dict[asyncio.Task[None], None] = {}
 
     # --- life
@@ -65,8 +68,9 @@ class Server:
         self._enter(broker.start)
 
     async def listen(self, sock: socket.socket, name: str) -> None:
-        """Accept connections of a listener on a bound socket."""
-        server = await self._loop.create_server(lambda: self._accept(name), sock=sock, backlog=512)
+        """Accept connections of a listener on a bound socket. Raises ``OSError`` when another process listens on its port by now."""
+        sock.listen(_BACKLOG)  # here, as uvloop would close the socket and say nothing
+        server = await self._loop.create_server(lambda: self._accept(name), sock=sock, backlog=_BACKLOG)
         self._listening[name] = server
 
     def is_listening(self, name: str) -> bool:
@@ -74,11 +78,11 @@ class Server:
         return name in self._listening
 
     async def until(self, condition: Callable[[Broker], bool]) -> None:
-        """Wait until ``condition`` holds of the broker, now or at the end of a wake."""
+        """Wait until ``condition`` holds of the broker, now or at the end of a wake. For one who waits at a time."""
         if self._broker is not None and condition(self._broker):
             return
         future = self._loop.create_future()
-        self._awaited[future] = condition
+        self._awaited = (future, condition)
         await future
 
     def stop(self, on_stopped: Callable[[], None]) -> None:
@@ -130,6 +134,8 @@ class Server:
                 broker.tick()
                 broker.flush()
                 due = broker.next_deadline()
+            if self._awaited is not None:
+                self._tell_who_waits(broker, *self._awaited)
         except Exception as problem:  # noqa: BLE001 - as above
             self._fail(problem)
             return
@@ -138,15 +144,12 @@ class Server:
             return
         if due < self._armed_ms:
             self._arm(due)
-        if self._awaited:
-            self._tell_of(broker)
 
-    def _tell_of(self, broker: Broker) -> None:
-        for future, condition in list(self._awaited.items()):
-            if condition(broker):
-                del self._awaited[future]
-                if not future.done():
-                    future.set_result(None)
+    def _tell_who_waits(self, broker: Broker, future: "asyncio.Future[None]", condition: Callable[[Broker], bool]) -> None:
+        if condition(broker):
+            self._awaited = None
+            if not future.done():
+                future.set_result(None)
 
     def _arm(self, due_ms: int) -> None:
         if self._timer is not None:
