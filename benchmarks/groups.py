@@ -2,9 +2,10 @@
 
     python -m benchmarks.groups [--side holdwater|kafka] [--members 100] [--partitions 300] [--groups 1000] [--seconds 30]
 
-Prints JSON. ``settle``: from the first request of a member until every member has its part of the topic, with the classic protocol (the initial
-rebalance delay is taken off) and the consumer protocol (KIP-848, in heartbeat intervals too). ``cost``: CPU of all brokers while so many groups of
-three members send a heartbeat each 3 s, in cores, for both protocols.
+Prints JSON. ``settle``: from the first request of a member until every member has its part of the topic. Classic protocol: the initial rebalance
+delay is taken off. Consumer protocol (KIP-848): in heartbeat intervals too, from the first request and from the answer to the last member that
+joined, once with members that all join in one moment, once with members that join one after another within one interval. ``cost``: CPU of all
+brokers while so many groups of three members send a heartbeat each 3 s, in cores, for both protocols.
 """
 
 import argparse
@@ -28,6 +29,8 @@ from holdwater.wire.codec.frames import decode_response_header, request_header_v
 TOPIC = "groups"
 INITIAL_DELAY_MS = 3_000
 INTERVAL_S = 3.0
+MODERN_INTERVAL_S = 5.0
+"""The default of ``group.consumer.heartbeat.interval.ms``."""
 _JOIN, _SYNC, _HEARTBEAT, _MODERN, _FIND = 9, 5, 4, 1, 4
 _AGAIN = (14, 15, 16)
 """COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR."""
@@ -149,7 +152,7 @@ class Modern:
         self.group = group
         self.member_id = f"member-{group}-{number}"
         self.member_epoch = 0
-        self.interval_s = 5.0
+        self.interval_s = MODERN_INTERVAL_S
         self.owned: dict[bytes, list[int]] = {}
         self.tells = True
 
@@ -195,33 +198,49 @@ async def settle_classic(bootstrap: tuple[str, int], members: int, partitions: i
     return {"seconds": round(took_s, 3), "beyond_initial_delay_s": round(took_s - INITIAL_DELAY_MS / 1000, 3)}
 
 
-async def settle_modern(bootstrap: tuple[str, int], members: int, partitions: int) -> dict[str, float]:
-    """Seconds, and heartbeat intervals, until every member of a new consumer group has its partitions and has said so."""
-    at = await coordinator(bootstrap, "modern")
+async def settle_modern(bootstrap: tuple[str, int], members: int, partitions: int, *, spread_s: float) -> dict[str, float]:
+    """Seconds, and heartbeat intervals, until every member of a new consumer group has its partitions and has said so.
+
+    Members join evenly over ``spread_s``, all at once with 0, and beat in that rhythm from then on. The group has its members when the last one's
+    first heartbeat is answered.
+    """
+    group = "modern-spread" if spread_s else "modern"
+    at = await coordinator(bootstrap, group)
     peers = [await Peer.to(at) for _ in range(members)]
-    began = time.monotonic()
-    joined = [Modern("modern", number) for number in range(members)]
+    began = complete = time.monotonic()
+    joined = [Modern(group, number) for number in range(members)]
 
     def is_settled() -> bool:
         counts = [sum(map(len, member.owned.values())) for member in joined]
         return sum(counts) == partitions and max(counts) - min(counts) <= 1 and len({member.member_epoch for member in joined}) == 1
 
-    async def run(member: Modern, peer: Peer) -> None:
+    async def run(member: Modern, peer: Peer, after_s: float) -> None:
+        nonlocal complete
+        await asyncio.sleep(after_s)
         while not is_settled():
             sent = time.monotonic()
+            joins = member.member_epoch == 0
             if not await member.heartbeat(peer):
                 await asyncio.sleep(0.1)
-            elif not member.tells:  # who was given something says at once that it has it
-                await asyncio.wait([settled], timeout=max(sent + member.interval_s - time.monotonic(), 0))
+            else:
+                if joins:
+                    complete = time.monotonic()
+                if not member.tells:  # who was given something says at once that it has it
+                    await asyncio.wait([settled], timeout=max(sent + member.interval_s - time.monotonic(), 0))
             if is_settled() and not settled.done():
                 settled.set_result(time.monotonic())
 
     settled: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-    await asyncio.gather(*[run(member, peer) for member, peer in zip(joined, peers, strict=True)])
-    took_s = settled.result() - began
+    waits_s = [spread_s * number / members for number in range(members)]
+    await asyncio.gather(*[run(member, peer, after_s) for member, peer, after_s in zip(joined, peers, waits_s, strict=True)])
+    took_s, interval_s = settled.result() - began, joined[0].interval_s
     for peer in peers:
         peer.close()
-    return {"seconds": round(took_s, 3), "heartbeat_intervals": round(took_s / joined[0].interval_s, 2)}
+    return {
+        "seconds": round(took_s, 3),
+        "heartbeat_intervals": round(took_s / interval_s, 3),
+        "heartbeat_intervals_with_all_members": round((settled.result() - complete) / interval_s, 3),
+    }
 
 
 async def cost(bootstrap: tuple[str, int], kind: str, groups: int, seconds: float, pids: Sequence[int]) -> dict[str, float]:
@@ -312,7 +331,10 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         return {
             "settle": {
                 "classic": asyncio.run(settle_classic(bootstrap, arguments.members, arguments.partitions)),
-                "consumer": asyncio.run(settle_modern(bootstrap, arguments.members, arguments.partitions)),
+                "consumer": asyncio.run(settle_modern(bootstrap, arguments.members, arguments.partitions, spread_s=0)),
+                "consumer_one_after_another": asyncio.run(
+                    settle_modern(bootstrap, arguments.members, arguments.partitions, spread_s=MODERN_INTERVAL_S)
+                ),
             },
             "cost": {
                 kind: asyncio.run(cost(bootstrap, kind, arguments.groups, arguments.seconds, pids)) for kind in ("classic", "consumer")
