@@ -315,6 +315,10 @@ class PartitionLog:
         is_gap = expected < base_offset <= gaps_end and (self.may_have_gaps or self._learn_of_gaps(data, position, header))
         if base_offset != expected and not is_gap:
             raise CorruptRecords(f"{self.path} ends at offset {expected}, the batch that came starts at {base_offset}")
+        if header.partition_leader_epoch < 0:
+            raise CorruptRecords(
+                f"{self.path}: the batch that came at offset {base_offset} has leader epoch {header.partition_leader_epoch}"
+            )
         if header.attributes & CONTROL_FLAG and header.producer_id >= 0:
             return read_transaction_marker(data, position, header)
         return None
@@ -365,7 +369,7 @@ class PartitionLog:
     def _follow_epoch(self, header: BatchHeader) -> None:
         """Take a batch's leader epoch into the cache. Epochs never fall along a log, except over an epoch that has no records here."""
         epoch = header.partition_leader_epoch
-        if epoch < 0 or epoch == self._latest_epoch:
+        if epoch == self._latest_epoch:
             return
         if epoch < self._latest_epoch:
             self._epochs.drop_from(header.base_offset)

@@ -2,8 +2,8 @@
 
 What a crash leaves is an intact prefix and possibly a torn tail. The scan starts with the segment that holds the last record below the
 recovery point, since everything before it was synced, and checks what can go wrong with a batch: its CRC, its offset (the next one), its
-leader epoch (never falling; below the recovery point the very one of the leader-epoch file). These cover the 21 head bytes that the CRC
-leaves out (INVARIANTS R13).
+leader epoch (neither negative nor falling; below the recovery point the very one of the leader-epoch file). These cover the 21 head bytes
+that the CRC leaves out (INVARIANTS R13).
 
 At the first batch that fails, one of two things happens. Bytes that were never synced and hold nothing committed that is known of are a torn
 tail: cut away, with a ``LogEvent``. But when the place lies below the recovery point, or below the high watermark with intact batches after
@@ -398,7 +398,7 @@ class _Loading:
             raise _BadBatch(f"offset {base + header.last_offset_delta} is too far from its segment's base {segment.base_offset}")
         epoch = header.partition_leader_epoch
         if epoch < 0:
-            return
+            raise _BadBatch(f"a batch has leader epoch {epoch}")
         known = self.stored_epochs.epoch_at(base)
         if known != epoch and base < self.checkpoints.recovery_point:
             if known >= 0:
@@ -421,8 +421,6 @@ class _Loading:
         self.end = base + header.last_offset_delta + 1
 
     def _follow_epoch(self, epoch: int, base: int) -> None:
-        if epoch < 0:
-            return
         self.last_epoch = epoch
         known = self.epochs.epoch_at(base)
         first = next(iter(self.epochs.entries()), None)

@@ -128,9 +128,9 @@ def test_segments_roll_when_an_index_is_full_or_offsets_outgrow_32_bits() -> Non
     fill(log, *[1] * 9)
     assert [segment.base_offset for segment in log._chain.segments][:2] == [0, 6]
     log = new_log(compact=True)
-    log.append_as_follower(batch("a"), 0)
+    log.append_as_follower(batch("a", leader_epoch=0), 0)
     far = 2**31
-    log.append_as_follower(batch("b", base_offset=far - 1) + batch("c", base_offset=far), 0)
+    log.append_as_follower(batch("b", base_offset=far - 1, leader_epoch=0) + batch("c", base_offset=far, leader_epoch=0), 0)
     assert [segment.base_offset for segment in log._chain.segments] == [0, far]
     assert values(log) == ["a", "b", "c"]
 
@@ -212,11 +212,11 @@ def test_a_batch_at_the_wrong_offset_is_refused(base_offset: int) -> None:
 
 def test_a_compacted_leader_may_skip_offsets_but_not_go_back() -> None:
     follower = new_log(compact=True)
-    follower.append_as_follower(batch("a", base_offset=5) + batch("b", base_offset=9), 0)
+    follower.append_as_follower(batch("a", base_offset=5, leader_epoch=0) + batch("b", base_offset=9, leader_epoch=0), 0)
     assert [record.offset for record in read_all(follower)] == [5, 9]
     assert offsets(follower.read(7, 1 << 20, 10, at_least_one=True))[-1] == (9, 9)
     with pytest.raises(CorruptRecords):
-        follower.append_as_follower(batch("c", base_offset=9), 0)
+        follower.append_as_follower(batch("c", base_offset=9, leader_epoch=0), 0)
 
 
 def test_leader_epochs_never_fall_along_a_follower_log() -> None:
@@ -227,6 +227,15 @@ def test_leader_epochs_never_fall_along_a_follower_log() -> None:
     follower.assign_epoch(7)  # led once, appended nothing
     follower.append_as_follower(batch("b", base_offset=1, leader_epoch=6), 0)
     assert follower.epoch_entries() == [(5, 0), (6, 1)]
+
+
+@pytest.mark.parametrize("leader_epoch", [-1, -(2**31)])
+def test_a_follower_refuses_a_batch_without_a_leader_epoch(leader_epoch: int) -> None:
+    """No checksum covers it, and whoever led has stamped it."""
+    follower = new_log()
+    with pytest.raises(CorruptRecords, match=f"leader epoch {leader_epoch}"):
+        follower.append_as_follower(batch("a", leader_epoch=0) + batch("b", base_offset=1, leader_epoch=leader_epoch), 0)
+    assert follower.log_end_offset == 1
 
 
 # Leader epochs

@@ -253,7 +253,7 @@ def test_a_follower_never_refuses_what_its_leader_took() -> None:
     for offset in range(3):
         size = len(data) // 3
         one = data[position : position + size]
-        follower.append_as_follower(offset.to_bytes(8, "big") + one[8:], 0)
+        follower.append_as_follower(offset.to_bytes(8, "big") + one[8:12] + bytes(4) + one[16:], 0)  # as the leader of epoch 0 stored it
         position += size
     assert follower.log_end_offset == 3
     assert follower.producers.states[1].producer_epoch == 2

@@ -317,15 +317,16 @@ def test_a_flip_in_the_head_that_no_crc_covers_is_noticed(field: str, byte: int,
     assert again.damage.offset == index
 
 
-@pytest.mark.parametrize("mask", [1, 2, 4])
+@pytest.mark.parametrize(("byte", "mask"), [(15, 1), (15, 2), (15, 4), (14, 1), (12, 0x40), (12, 0x80)])
 @pytest.mark.parametrize("index", [0, 1, 5, 8])
-def test_a_flipped_leader_epoch_is_noticed_below_the_recovery_point(mask: int, index: int) -> None:
+def test_a_flipped_leader_epoch_is_noticed_below_the_recovery_point(byte: int, mask: int, index: int) -> None:
+    """The topmost bit makes it negative: seed 337688."""
     disk = new_disk()
     log = new_log(disk)
     fill(log, *[1] * 4, epoch=2)
     fill(log, *[1] * 5, epoch=3)
     size = len(disk.read_file(FIRST)) // 9
-    disk.damage(FIRST, index * size + 15, mask)
+    disk.damage(FIRST, index * size + byte, mask)
     again = reopen(disk, recovery_point=9)
     assert again.damage is not None
     assert again.damage.offset == index
@@ -346,13 +347,14 @@ def test_a_leader_epoch_too_high_is_noticed_below_a_log_start_that_was_raised_an
     assert again.damage.offset == 1
 
 
-def test_a_leader_epoch_that_falls_is_noticed_anywhere() -> None:
+@pytest.mark.parametrize(("byte", "mask"), [(15, 1), (12, 0x80)])
+def test_a_leader_epoch_that_falls_is_noticed_anywhere(byte: int, mask: int) -> None:
     disk = new_disk()
     log = new_log(disk)
     fill(log, *[1] * 4, epoch=2)
     fill(log, *[1] * 5, epoch=3)
     size = len(disk.read_file(FIRST)) // 9
-    disk.damage(FIRST, 6 * size + 15, 1)  # 3 becomes 2
+    disk.damage(FIRST, 6 * size + byte, mask)  # 3 becomes 2, or negative
     assert reopen(disk).log_end_offset == 6
 
 
