@@ -150,3 +150,41 @@ class TestTimeouts:
         assert bench.host.pending_timers() == 4, "two sessions, a's rebalance timeout, b's expression"
         bench.group.unloaded(ErrorCode.NOT_COORDINATOR)
         assert bench.host.pending_timers() == 0
+
+
+class TestANewCoordinator:
+    """Another broker led in between whose log lacked what was stored last, and answered members by what it knew: seed 339846."""
+
+    def test_tells_who_must_give_up(self) -> None:
+        bench = Bench(topics={"orders": 2}, group_consumer_assignment_interval_ms="0")
+        a, b = Consumer(bench, "a", ["orders"]), Consumer(bench, "b", ["orders"])
+        a.settle()
+        b.settle()
+        a.beat(lose_answer=True)
+        a.sends_all = False
+        bench.reload()
+        told = a.beat()
+        assert bench.names(told.assignment) == {"orders": [0]}
+        a.settle()
+        settled(bench, a, b)
+        assert a.errors == []
+
+    def test_tells_who_was_given_more(self) -> None:
+        bench = Bench(topics={"orders": 2}, group_consumer_assignment_interval_ms="0")
+        a, b = Consumer(bench, "a", ["orders"]), Consumer(bench, "b", ["orders"])
+        a.settle()
+        b.settle()
+        a.settle()
+        b.beat(lose_answer=True)
+        b.sends_all = False
+        bench.reload()
+        assert bench.names(b.beat().assignment) == {"orders": [1]}
+
+    def test_tells_once(self) -> None:
+        bench = Bench(topics={"orders": 2}, group_consumer_assignment_interval_ms="0")
+        a = Consumer(bench, "a", ["orders"])
+        a.settle()
+        assert a.beat().assignment is None
+        bench.reload()
+        assert bench.names(a.beat().assignment) == {"orders": [0, 1]}
+        assert a.beat().assignment is None

@@ -81,6 +81,10 @@ class ConsumerGroup:
         )
         self._foretold: list[CoordinatorRecord] = []
         """Records to come, the last one first, that the state has taken in already: those with which a classic group becomes this one."""
+        self._unsure: set[str] = set()
+        """Members that this coordinator took over and has not answered yet: they may not know what they have. Another may have answered them, as a
+        leader whose log lacked what this one has; their next heartbeat then says nothing, and only a new answer can tell them.
+        """
         self._is_active = False
 
     # What the shard tells
@@ -99,11 +103,13 @@ class ConsumerGroup:
             self._timers.follow(self.state.members[key.member_id])
         elif isinstance(key, ConsumerGroupMemberMetadataKey) and value is None:
             self._timers.forget(key.member_id)
+            self._unsure.discard(key.member_id)
 
     def loaded(self) -> None:
         """This broker is the coordinator from now on: every member has its whole session timeout again."""
         self._is_active = True
         self._seen.may_have_changed = True
+        self._unsure.update(self.state.members)
         for member in self.state.members.values():
             self._timers.follow(member)
 
@@ -213,16 +219,19 @@ class ConsumerGroup:
             and caller.client_id == member.client_id
             and caller.client_host == member.client_host
             and not member.speaks_classic
+            and member.member_id not in self._unsure
             and not self._seen.may_have_changed
             and not self._regexes.is_due(settings)
         )
 
     def _take_in(self, request: ConsumerGroupHeartbeatRequest, caller: Caller, reply: Reply, settings: ConsumerSettings) -> Decision:
         member_id = request.member_id or self._new_member_id()
-        plan = HeartbeatPlanner(self._steps()).plan(request, caller, member_id, self._seen.may_have_changed)
+        planner = HeartbeatPlanner(self._steps(), tells_all=member_id in self._unsure)
+        plan = planner.plan(request, caller, member_id, self._seen.may_have_changed)
         if isinstance(plan, Refusal):
             return answer(reply, plan.response())
         self._seen.may_have_changed = False
+        self._unsure.discard(member_id)
         self._timers.touch(member_id, settings.session_timeout_ms)
         return self._decision(reply, plan.response, plan.records)
 

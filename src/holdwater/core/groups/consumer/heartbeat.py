@@ -27,10 +27,11 @@ class Plan(NamedTuple):
 
 
 class HeartbeatPlanner:
-    """See the module."""
+    """See the module. ``tells_all``: whether the answer names what the member has though nothing of it changed."""
 
-    def __init__(self, steps: MemberSteps) -> None:
+    def __init__(self, steps: MemberSteps, *, tells_all: bool = False) -> None:
         self._steps = steps
+        self._tells_all = tells_all
         self._group_id = steps.group_id
         self._state = steps.state
         self._host = steps.host
@@ -87,7 +88,8 @@ class HeartbeatPlanner:
         response = ConsumerGroupHeartbeatResponse(
             member_id=after.member_id, member_epoch=after.member_epoch, heartbeat_interval_ms=self._steps.settings.heartbeat_interval_ms
         )
-        if request.member_epoch == JOIN_EPOCH or _is_full_request(request) or before.assigned != after.assigned:
+        tells_all = self._tells_all or request.member_epoch == JOIN_EPOCH or _is_full_request(request)
+        if tells_all or before.assigned != after.assigned:
             response.assignment = _assignment(after)
         return response
 
