@@ -28,8 +28,8 @@ class Spans:
         self._ended.clear()
 
     def loaded(self, end: int) -> None:
-        """The log was read up to ``end``. Of transactions whose marker lies below it the broker may have read in a snapshot of producers, which
-        names only open ones: those it takes for stable though their marker is not committed yet, as Apache Kafka does.
+        """The log was read up to ``end``. Transactions that ended below it may be missing in the snapshot of producers that the broker began with: it
+        was written when the high watermark was higher than the one that the broker has now. Apache Kafka's snapshots name none that ended.
         """
         self._loaded_end = end
 
@@ -55,5 +55,9 @@ class Spans:
         """Whether that is the last stable offset, as far as a broker can know that has loaded the log."""
         if last_stable_offset == self.last_stable_offset(high_watermark):
             return True
-        known = [high_watermark, *self._open.values(), *(first for first, marker in self._ended if marker >= self._loaded_end)]
-        return last_stable_offset == min(known)
+        known = min([high_watermark, *self._open.values()])
+        for first, marker in reversed(self._ended):  # a snapshot misses those that ended first
+            if marker < self._loaded_end and last_stable_offset == known:
+                return True
+            known = min(known, first)
+        return False
