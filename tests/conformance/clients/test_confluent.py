@@ -239,7 +239,8 @@ def test_a_topic_made_again_is_another(cluster: RunningCluster, admin: AdminClie
 
 def test_add_partitions(cluster: RunningCluster, admin: AdminClient, topic: str) -> None:
     done(admin.create_partitions([NewPartitions(topic, 5)]))
-    _wait_for_partitions(admin, topic, 5)
+    for broker in cluster.alive():  # a new producer asks any of them, and gives up what the answer does not name
+        cluster.wait_for_topic(topic, 5, broker)
     send(cluster, topic, [{"value": b"in the new one", "partition": 4}])
     assert refused(admin.create_partitions([NewPartitions(topic, 2)])) == "INVALID_PARTITIONS"
 
