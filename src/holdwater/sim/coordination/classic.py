@@ -2,6 +2,7 @@
 
 from struct import pack, unpack_from
 
+from holdwater.broker.coordinators.hosted import HostedShard
 from holdwater.kernel.errors import ErrorCode
 from holdwater.sim.coordination.asking import LATER
 from holdwater.sim.coordination.member import NOT_A_MEMBER, RETRY_US, Member
@@ -213,12 +214,15 @@ class ClassicMember(Member):
         generation = self.generation
         self.on_heartbeat(request, _HEARTBEAT_VERSION, HeartbeatResponse)
         asked_us = self.scheduler.now_us
-        self.ask_group(request, _HEARTBEAT_VERSION, HeartbeatResponse, lambda response: self._heard(generation, asked_us, response))
+        asked = self._watch.group_coordinator(self.plan.name)
+        self.ask_group(request, _HEARTBEAT_VERSION, HeartbeatResponse, lambda response: self._heard(generation, asked_us, asked, response))
 
-    def _heard(self, generation: int, asked_us: int, response: HeartbeatResponse | None) -> None:
+    def _heard(self, generation: int, asked_us: int, asked: HostedShard | None, response: HeartbeatResponse | None) -> None:
+        """``asked``: the coordinator then, if it had loaded the group: one that has not takes whoever asks for a member."""
         if response is None or generation != self.generation or self.is_dead:
             return
         if not response.error_code:
+            self.is_sure = self.is_sure and asked is not None and asked is self._watch.group_coordinator(self.plan.name)
             if self.is_sure:
                 self._heard_us = max(asked_us, self._heard_us)
             if not self._joining:

@@ -49,7 +49,9 @@ class Tail:
             self._judge_stable(node, log, now)
 
     def _judge_stable(self, node: SimNode, log: Any, now: "Seen") -> None:
-        """P6: LSO = first offset of the earliest transaction without a marker below HW, else HW; it never falls in one leader epoch."""
+        """P6: LSO = first offset of the earliest transaction without a marker below HW, else HW; it never falls in one leader epoch, unless the log
+        is cut: what is worked out anew then may know of transactions that a snapshot did not name (``Spans.loaded``).
+        """
         found = log.last_stable_offset(now.high_watermark)
         where = f"{self._written.name} on {node}: last stable offset {found}"
         if not self._spans.may_be(found, now.high_watermark):
@@ -72,6 +74,7 @@ class Tail:
         """Read the whole log: after a start, and after a cut. Its producer state must be what its batches add up to (P9)."""
         self._batches.clear()
         self._spans.clear()
+        self._stable = (-1, 0)
         self._committed.may_begin_at(now.start)
         self._read(node, log, now.start, now.end)
         self._spans.loaded(now.end)

@@ -7,7 +7,8 @@ before, and hands what has changed, and only that, to the invariants. On the way
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from holdwater.broker.coordinators.kinds import BY_TOPIC
+from holdwater.broker.coordinators.hosted import HostedShard
+from holdwater.broker.coordinators.kinds import BY_TOPIC, GROUPS
 from holdwater.broker.partitions import HostedPartition
 from holdwater.core.metadata.image import EMPTY_IMAGE, MetadataImage
 from holdwater.core.replica import FollowerReplica, LeaderReplica
@@ -100,6 +101,16 @@ class Watch:
         broker = self.nodes[node_id].broker
         partition = broker.replicas.by_id(topic_id, index) if broker is not None else None
         return partition.replica if partition is not None else None
+
+    def group_coordinator(self, group_id: str) -> HostedShard | None:
+        """The coordinator of a group by the newest committed metadata, when it has loaded the group and runs."""
+        for node in self.nodes.values():
+            found = node.broker.coordinators.find(GROUPS, group_id) if node.broker is not None else None
+            if isinstance(found, HostedShard):
+                partition = self.newest.partition(found.partition.topic_id, found.index)
+                if partition is not None and partition.leader == node.node_id:
+                    return found
+        return None
 
     def count(self, name: str) -> None:
         """Something was met."""
