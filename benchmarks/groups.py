@@ -199,7 +199,7 @@ async def settle_classic(bootstrap: tuple[str, int], members: int, partitions: i
 
 
 async def settle_modern(bootstrap: tuple[str, int], members: int, partitions: int, *, spread_s: float) -> dict[str, float]:
-    """Seconds, and heartbeat intervals, until every member of a new consumer group has its partitions and has said so.
+    """Seconds, and heartbeat intervals, until every member of a new consumer group was given its partitions, all in one member epoch.
 
     Members join evenly over ``spread_s``, all at once with 0, and beat in that rhythm from then on. The group has its members when the last one's
     first heartbeat is answered.

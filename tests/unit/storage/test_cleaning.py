@@ -383,7 +383,9 @@ class TestRounds:
 
 class TestDamage:
     @pytest.mark.parametrize(
-        ("at", "mask"), [(-2, 1), (7, 4), (15, 1), (11, 1), (58, 1)], ids=["value", "offset", "epoch", "length", "count"]
+        ("at", "mask"),
+        [(-2, 1), (7, 4), (15, 1), (12, 0x80), (11, 1), (58, 1)],
+        ids=["value", "offset", "epoch", "negative epoch", "length", "count"],
     )
     def test_a_damaged_batch_is_never_written_anew(self, at: int, mask: int) -> None:
         disk = new_disk()

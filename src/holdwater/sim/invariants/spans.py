@@ -51,13 +51,16 @@ class Spans:
             self._ended.popleft()
         return min([high_watermark, *self._open.values(), *(first for first, _ in self._ended)])
 
-    def may_be(self, last_stable_offset: int, high_watermark: int) -> bool:
-        """Whether that is the last stable offset, as far as a broker can know that has loaded the log."""
+    def may_be(self, last_stable_offset: int, high_watermark: int, committed_end: int) -> bool:
+        """Whether that is the last stable offset, as far as a broker can know that has loaded the log.
+
+        ``committed_end``: the highest high watermark that any replica ever had; what ended above it no snapshot may miss.
+        """
         if last_stable_offset == self.last_stable_offset(high_watermark):
             return True
         known = min([high_watermark, *self._open.values()])
         for first, marker in reversed(self._ended):  # a snapshot misses those that ended first
-            if marker < self._loaded_end and last_stable_offset == known:
+            if marker < min(self._loaded_end, committed_end) and last_stable_offset == known:
                 return True
             known = min(known, first)
         return False

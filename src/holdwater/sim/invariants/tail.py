@@ -54,7 +54,7 @@ class Tail:
         """
         found = log.last_stable_offset(now.high_watermark)
         where = f"{self._written.name} on {node}: last stable offset {found}"
-        if not self._spans.may_be(found, now.high_watermark):
+        if not self._spans.may_be(found, now.high_watermark, self._committed.end):
             expected = self._spans.last_stable_offset(now.high_watermark)
             raise SafetyViolation("P6", f"{where}, by its batches it is {expected}; high watermark {now.high_watermark}")
         if self._stable[0] == now.leader_epoch and found < self._stable[1]:

@@ -108,7 +108,7 @@ class Watch:
             found = node.broker.coordinators.find(GROUPS, group_id) if node.broker is not None else None
             if isinstance(found, HostedShard):
                 partition = self.newest.partition(found.partition.topic_id, found.index)
-                if partition is not None and partition.leader == node.node_id:
+                if partition is not None and (partition.leader, partition.leader_epoch) == (node.node_id, found.leader_epoch):
                     return found
         return None
 

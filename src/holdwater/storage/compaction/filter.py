@@ -137,5 +137,5 @@ def check_place(header: BatchHeader, expected: int, limit: int, known_epoch: int
     base_offset, epoch = header.base_offset, header.partition_leader_epoch
     if base_offset < expected or base_offset + header.last_offset_delta >= limit:
         raise CorruptRecords(f"a batch of offsets {base_offset} to {base_offset + header.last_offset_delta} between {expected} and {limit}")
-    if 0 <= known_epoch != epoch >= 0:
+    if epoch < 0 or 0 <= known_epoch != epoch:
         raise CorruptRecords(f"the batch at offset {base_offset} has leader epoch {epoch}, the leader-epoch file says {known_epoch}")

@@ -188,3 +188,18 @@ class TestANewCoordinator:
         bench.reload()
         assert bench.names(a.beat().assignment) == {"orders": [0, 1]}
         assert a.beat().assignment is None
+
+    def test_tells_again_after_an_answer_that_failed(self) -> None:
+        """Not every client says everything after an error: franz-go repeats what it asked."""
+        bench = Bench(topics={"orders": 2}, group_consumer_assignment_interval_ms="0")
+        a, b = Consumer(bench, "a", ["orders"]), Consumer(bench, "b", ["orders"])
+        a.settle()
+        b.settle()
+        a.beat(lose_answer=True)
+        bench.reload()
+        for _ in range(2):
+            bench.host.hold()
+            assert bench.send(member_id="a", member_epoch=a.epoch) is None
+            bench.host.lose(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+            assert bench.answers[-1].error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE
+        assert bench.names(bench.answered(member_id="a", member_epoch=a.epoch).assignment) == {"orders": [0]}

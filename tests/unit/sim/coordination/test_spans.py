@@ -55,12 +55,13 @@ def test_what_a_broker_has_loaded_may_be_stable_before_its_marker_is_committed()
     for header in (data(1, 3), marker(1, 4)):
         spans.take(header)
     spans.loaded(5)
-    assert [offset for offset in range(6) if spans.may_be(offset, 4)] == [3, 4]
+    assert [offset for offset in range(6) if spans.may_be(offset, 4, 5)] == [3, 4]
+    assert [offset for offset in range(6) if spans.may_be(offset, 4, 4)] == [3], "no replica ever had the marker below its high watermark"
     for header in (data(2, 5), marker(2, 6)):
         spans.take(header)
-    assert [offset for offset in range(8) if spans.may_be(offset, 5)] == [5]
-    assert [offset for offset in range(8) if spans.may_be(offset, 6)] == [5]
-    assert [offset for offset in range(8) if spans.may_be(offset, 7)] == [7]
+    assert [offset for offset in range(8) if spans.may_be(offset, 5, 7)] == [5]
+    assert [offset for offset in range(8) if spans.may_be(offset, 6, 7)] == [5]
+    assert [offset for offset in range(8) if spans.may_be(offset, 7, 7)] == [7]
 
 
 def test_a_snapshot_misses_only_what_ended_before_it() -> None:
@@ -69,4 +70,4 @@ def test_a_snapshot_misses_only_what_ended_before_it() -> None:
     for header in (data(1, 3), data(2, 4), marker(1, 5), marker(2, 6)):
         spans.take(header)
     spans.loaded(7)
-    assert [offset for offset in range(8) if spans.may_be(offset, 5)] == [3, 4, 5]
+    assert [offset for offset in range(8) if spans.may_be(offset, 5, 7)] == [3, 4, 5]

@@ -82,8 +82,9 @@ class ConsumerGroup:
         self._foretold: list[CoordinatorRecord] = []
         """Records to come, the last one first, that the state has taken in already: those with which a classic group becomes this one."""
         self._unsure: set[str] = set()
-        """Members that this coordinator took over and has not answered yet: they may not know what they have. Another may have answered them, as a
-        leader whose log lacked what this one has; their next heartbeat then says nothing, and only a new answer can tell them.
+        """Members that may not know what they have, as this coordinator took them over and has not answered them yet, or the last answer failed.
+        Another may have answered them, as a leader whose log lacked what this one has; or their client tries again and no more. Their next
+        heartbeat then says nothing, and only a new answer can tell them.
         """
         self._is_active = False
 
@@ -324,11 +325,13 @@ class ConsumerGroup:
         return downgrade or tuple(removal_records(self.group_id, self.state, members, self._hash))
 
     def _decision(self, reply: Reply, response: ConsumerGroupHeartbeatResponse, records: Sequence[CoordinatorRecord]) -> Decision:
-        return Decision(tuple(records), partial(reply, response), partial(self._failed, reply))
+        return Decision(tuple(records), partial(reply, response), partial(self._failed, reply, response.member_id))
 
-    def _failed(self, reply: Reply, error_code: int) -> None:
-        """Whatever was seen of the topics may not be in the log."""
+    def _failed(self, reply: Reply, member_id: str | None, error_code: int) -> None:
+        """Whatever was seen of the topics may not be in the log; what is in the log the member was not told."""
         self._seen.may_have_changed = True
+        if member_id in self.state.members:
+            self._unsure.add(member_id)
         self._downgrades.failed(error_code)
         if error_code == ErrorCode.MESSAGE_TOO_LARGE:
             error_code = int(ErrorCode.UNKNOWN_SERVER_ERROR)
