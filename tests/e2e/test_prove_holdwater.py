@@ -59,6 +59,24 @@ def test_a_cluster_that_is_not_ours_and_a_broker_that_never_comes_back(tmp_path:
         assert not [name for name in left if name.startswith("holdwater-")]
 
 
+def test_a_disk_that_forgets_is_found_and_the_topic_stays_to_be_looked_at(tmp_path: Path) -> None:
+    """A cluster that is not ours, whose only replica loses its log while its broker is down."""
+    with running(tmp_path / "cluster") as cluster:
+        act = f"{sys.executable} -m holdwater cluster {{}} {{{{id}}}} --data {cluster.directory}"
+        forget = f"rm -r {cluster.directory}/broker-{{id}}/forgotten-*"
+        flags = ("--bootstrap-server", cluster.bootstrap, "--topic", "forgotten", "--replication-factor", "1", "--limit", "10")
+        commands = ("--kill-command", f"{act.format('kill')} && {forget}", "--start-command", act.format("start"))
+        evidence = ("--format", "json", "--evidence", str(tmp_path / "evidence"), "--junit", str(tmp_path / "junit.xml"))
+        done = subprocess.run(command(*QUICK, *flags, *commands, *evidence), capture_output=True, text=True, timeout=240)
+        report = json.loads(done.stdout) if done.stdout else {}
+        assert (done.returncode, report.get("verdict")) == (1, "broken"), done.stdout + done.stderr
+        lost = next(one for one in report["expectations"] if one["name"] == "acknowledged writes lost")
+        assert (lost["verdict"], lost["actual"] > 0) == ("broken", True)
+        assert "<failure" in (tmp_path / "junit.xml").read_text()
+        assert "the topic forgotten stays on the cluster to be looked at" in done.stderr
+        assert "forgotten" in AdminClient({"bootstrap.servers": cluster.bootstrap}).list_topics(timeout=30).topics
+
+
 def processes_of(marker: str) -> list[int]:
     """Processes whose command line or open standard output names the marker: everything that a run started, and its brokers."""
     found: list[int] = []

@@ -1,7 +1,7 @@
 """Make a failure happen under a real client, and say what was lost, duplicated, reordered or refused.
 
 Without --bootstrap-server a cluster of our own is started for the run. With it, the scenario runs on that cluster; commands say how a
-broker of it is ended and started:
+broker of it is ended and started. The run's topic is removed from it at the end, unless something was found broken:
 
   holdwater prove leader-election
   holdwater prove leader-election -b localhost:9092 --kill-command 'docker kill kafka-{id}' --start-command 'docker start kafka-{id}'
@@ -10,7 +10,6 @@ Exit codes: 0 held, 1 broken, 2 usage, 3 invalid (no verdict).
 """
 
 import argparse
-import json
 import secrets
 import shlex
 import signal
@@ -22,18 +21,6 @@ from typing import Any
 
 from holdwater.cli.numbers import natural, number, positive, seconds, whole
 
-_PRODUCER_ONLY = (
-    "acks", "request.required.acks", "enable.idempotence", "linger.ms", "queue.buffering.", "batch.", "compression.", "message.timeout.ms",
-    "delivery.timeout.ms", "retries", "message.send.max.retries", "request.timeout.ms", "sticky.partitioning", "partitioner", "transaction",
-    "enable.gapless.guarantee", "delivery.report",
-)  # fmt: skip
-_CONSUMER_ONLY = (
-    "group.", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "enable.auto.", "auto.commit", "auto.offset.reset", "fetch.",
-    "isolation.level", "queued.", "partition.assignment", "check.crcs", "enable.partition.eof", "max.partition.fetch.bytes",
-)  # fmt: skip
-
-
-_QUIET = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
 _NOT_REPEATED = ("--evidence", "--junit")
 _EVIDENCE = Path("holdwater-evidence")
 _FOR_JUDGE = frozenset({"judge", "format", "junit"})
@@ -115,26 +102,29 @@ def _rate(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Returns the exit code; prints errors with what to do next."""
+    try:
+        return _run(arguments)
+    except (Exception, KeyboardInterrupt) as ended:  # noqa: BLE001 - said, and told by the exit code
+        return _no_verdict(ended)
+
+
+def _no_verdict(ended: BaseException) -> int:
+    """Say what ended a run without a verdict; returns the exit code. Raises what is said for all commands alike."""
     from holdwater.cli.main import is_no_room
     from holdwater.prove.errors import RunFailed, UsageError
 
-    try:
-        return _run(arguments)
-    except UsageError as error:
-        _complain(error, error.next_step)
-        return 2
-    except RunFailed as failure:
-        _complain(failure, failure.next_step)
-        return 3
-    except KeyboardInterrupt:
+    if isinstance(ended, UsageError | RunFailed):
+        _complain(ended, ended.next_step)
+        return 2 if isinstance(ended, UsageError) else 3
+    if isinstance(ended, KeyboardInterrupt):
         print("holdwater prove: interrupted", file=sys.stderr)
         return 3
-    except Exception as fault:  # whatever it is: Python's own exit code, 1, would say that data were lost
-        if isinstance(fault, OSError) and (isinstance(fault, BrokenPipeError) or is_no_room(fault)):
-            raise  # whoever reads is gone, or there is no room: said for all commands alike
-        traceback.print_exc()
-        _complain(RunFailed("a fault of holdwater itself, so there is no verdict", ""), "please report it, with the lines above")
-        return 3
+    if isinstance(ended, OSError) and (isinstance(ended, BrokenPipeError) or is_no_room(ended)):
+        raise ended  # whoever reads is gone, or there is no room
+    # Whatever else it is: Python's own exit code, 1, would say that data were lost.
+    traceback.print_exception(ended)
+    _complain(RunFailed("a fault of holdwater itself, so there is no verdict", ""), "please report it, with the lines above")
+    return 3
 
 
 def _complain(error: Exception, next_step: str) -> None:
@@ -164,6 +154,7 @@ def _list() -> int:
 
 
 def _judge_again(arguments: argparse.Namespace) -> int:
+    from holdwater.cli.prove_shown import check_junit, show
     from holdwater.prove.errors import UsageError
     from holdwater.prove.judge_folder import judge_folder
     from holdwater.prove.report.document import document
@@ -173,9 +164,9 @@ def _judge_again(arguments: argparse.Namespace) -> int:
     if arguments.junit:
         if is_sealed(arguments.judge, arguments.junit):
             raise UsageError(f"{arguments.junit} is part of the evidence", "name another file with --junit")
-        _check_junit(arguments.junit)
+        check_junit(arguments.junit)
     judgement = judge_folder(arguments.judge)
-    return _show([document(judgement)], [judgement.evidence_hash], arguments)
+    return show([document(judgement)], [judgement.evidence_hash], arguments)
 
 
 def _refuse_what_judging_ignores(arguments: argparse.Namespace) -> None:
@@ -193,40 +184,43 @@ def _refuse_what_judging_ignores(arguments: argparse.Namespace) -> None:
         )
 
 
-def _check_junit(path: Path, evidence: Path | None = None) -> None:
-    """Raises ``UsageError`` when the file could not be written at the end. Its folder may be one that the ``evidence`` brings with it."""
-    from holdwater.prove.errors import UsageError
-
-    brought = evidence is not None and path.parent.resolve() in (evidence.resolve(), *evidence.resolve().parents)
-    if brought and not path.parent.exists():
-        return
-    try:
-        before = path.exists() or path.is_symlink()
-        if before and not path.is_file() and not path.is_dir():
-            return  # a pipe or a device: to open it now could wait for its reader, or end it
-        path.open("a").close()
-        if not before:
-            path.unlink()
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}", "name another file with --junit") from error
-
-
 def _perform_all(arguments: argparse.Namespace) -> int:
-    from holdwater.prove.scenarios import CATALOGUE
+    from holdwater.cli.prove_request import build, check_clients, commands_of
+    from holdwater.cli.prove_shown import check_junit_beside
 
-    scenarios = [_build(name, arguments, CATALOGUE) for name in arguments.scenario]
+    scenarios = [build(name, arguments) for name in arguments.scenario]
     seed = arguments.seed if arguments.seed is not None else secrets.randbits(32)
-    _check_clients(scenarios)
-    commands = _commands(arguments, scenarios)
+    check_clients(scenarios)
+    commands = commands_of(arguments, scenarios)
     if arguments.junit:
-        _check_junit(arguments.junit, arguments.evidence or _EVIDENCE)
+        check_junit_beside(arguments.junit, arguments.evidence, scenarios)
     _InterruptOnce()
+    return _perform_in_turn(scenarios, seed, arguments, commands)
+
+
+def _perform_in_turn(scenarios: list[Any], seed: int, arguments: argparse.Namespace, commands: Any) -> int:
+    """One scenario after another, and all their verdicts at the end: a later one that breaks off takes none from the earlier ones."""
+    from holdwater.cli.prove_shown import show
+
     outcomes: list[Any] = []
+    ended: BaseException | None = None
     for scenario in scenarios:
-        outcomes.append(_perform_one(scenario, seed, arguments, commands))
+        try:
+            outcomes.append(_perform_one(scenario, seed, arguments, commands))
+        except (Exception, KeyboardInterrupt) as error:
+            if not outcomes:
+                raise
+            ended = error
+            break
         if outcomes[-1].interrupted:
             break
-    return _show([outcome.report for outcome in outcomes], [outcome.evidence_hash for outcome in outcomes], arguments)
+    without = [scenario.name for scenario in scenarios[len(outcomes) :]]
+    code = show([outcome.report for outcome in outcomes], [outcome.evidence_hash for outcome in outcomes], arguments, without)
+    if ended is None:
+        return code
+    sys.stdout.flush()
+    said = _no_verdict(ended)
+    return code if code == 1 else max(code, said)
 
 
 class _InterruptOnce:
@@ -243,103 +237,15 @@ class _InterruptOnce:
             raise KeyboardInterrupt
 
 
-def _build(name: str, arguments: argparse.Namespace, catalogue: Any) -> Any:
-    from difflib import get_close_matches
-
-    from holdwater.kernel.identifiers import is_legal_topic_name
-    from holdwater.prove.errors import UsageError
-    from holdwater.prove.history.payload import MIN_VALUE_BYTES
-    from holdwater.prove.scenarios.options import Options
-
-    if name not in catalogue:
-        near = get_close_matches(name, catalogue, n=1)
-        raise UsageError(
-            f"there is no scenario '{name}'" + (f"; did you mean {near[0]}?" if near else ""), "holdwater prove --list shows them"
-        )
-    if arguments.topic and not is_legal_topic_name(arguments.topic):
-        from holdwater.prove.verifiable.failures import TOPIC_NAMES
-
-        raise UsageError(f"'{arguments.topic}' is no topic name", TOPIC_NAMES)
-    if arguments.min_controller_kills > arguments.kills:
-        raise UsageError(f"{arguments.min_controller_kills} controller kills do not fit into {arguments.kills} kills", "raise --kills")
-    if arguments.keys < arguments.partitions:
-        raise UsageError(
-            f"{arguments.keys} keys leave some of {arguments.partitions} partitions without any", "raise --keys to at least --partitions"
-        )
-    if arguments.value_size < MIN_VALUE_BYTES:
-        raise UsageError(
-            f"--value-size {arguments.value_size} has no room for what a record says of itself", f"it takes {MIN_VALUE_BYTES} or more"
-        )
-    if not arguments.bootstrap_server and arguments.replication_factor > arguments.brokers:
-        raise UsageError(
-            f"a topic of replication factor {arguments.replication_factor} needs {arguments.replication_factor} brokers, not {arguments.brokers}",
-            "raise --brokers, or lower --replication-factor",
-        )
-    producer, consumer = _client_settings(arguments.client)
-    options = Options(
-        kills=arguments.kills,
-        choose=arguments.kill,
-        min_controller_kills=arguments.min_controller_kills,
-        steady_s=arguments.steady,
-        down_s=arguments.down,
-        after_s=arguments.after,
-        limit_s=arguments.limit,
-        rate=arguments.rate,
-        value_bytes=arguments.value_size,
-        writers=arguments.writers,
-        keys=arguments.keys,
-        partitions=arguments.partitions,
-        replication_factor=arguments.replication_factor,
-        topic_configs=_pairs(arguments.topic_config, "--topic-config"),
-        producer=producer,
-        consumer=consumer,
-    )
-    return catalogue[name].build(options)
-
-
-def _pairs(texts: list[str], flag: str) -> dict[str, str]:
-    from holdwater.prove.errors import UsageError
-
-    pairs: dict[str, str] = {}
-    for text in texts:
-        key, separator, value = text.partition("=")
-        if not separator or not key:
-            raise UsageError(f"'{text}' is no key=value", f"write {flag} key=value")
-        pairs[key.strip()] = value
-    return pairs
-
-
-def _client_settings(texts: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Settings for the producer and for the consumer: those that only one of them knows go to that one."""
-    given = _pairs(texts, "-X")
-    producer = {key: value for key, value in given.items() if not key.startswith(_CONSUMER_ONLY)}
-    consumer = {key: value for key, value in given.items() if not key.startswith(_PRODUCER_ONLY)}
-    return producer, consumer
-
-
-def _check_clients(scenarios: list[Any]) -> None:
-    """Let librdkafka itself refuse what it does not know, before anything is started."""
-    from confluent_kafka import Consumer, KafkaException, Producer
-
-    from holdwater.prove.errors import UsageError
-
-    for scenario in scenarios:
-        try:
-            Producer(_QUIET | scenario.workload.producer)
-            Consumer(_QUIET | {"group.id": "check"} | scenario.workload.consumer).close()
-        except KafkaException as error:
-            raise UsageError(f"librdkafka refuses a client setting: {error.args[0].str()}", "correct it in -X key=value") from error
-
-
 def _perform_one(scenario: Any, seed: int, arguments: argparse.Namespace, commands: Any) -> Any:
     from holdwater.cli.live import progress_for
+    from holdwater.cli.prove_shown import EVIDENCE, folder_of
     from holdwater.prove.evidence import Evidence
     from holdwater.prove.perform import Request, perform
 
     stamp = time.strftime("%Y%m%dT%H%M%S")
-    folder = arguments.evidence or _EVIDENCE / f"{scenario.name}-{stamp}-{seed}"
-    if arguments.evidence and len(arguments.scenario) > 1:
-        folder = folder / scenario.name
+    given = arguments.evidence
+    folder = folder_of(given, scenario.name, len(arguments.scenario)) if given else EVIDENCE / f"{scenario.name}-{stamp}-{seed}"
     evidence = Evidence(folder)
     try:
         with progress_for(scenario.title, seed, folder) as progress:
@@ -378,30 +284,6 @@ def _argv(arguments: argparse.Namespace, scenario: str) -> list[str]:
     return given if given[:1] == ["prove"] else ["prove", scenario]
 
 
-def _commands(arguments: argparse.Namespace, scenarios: list[Any]) -> Any:
-    """How brokers of somebody else's cluster are handled, checked before anything is started; ``None`` for a cluster of our own."""
-    from holdwater.prove.errors import UsageError
-
-    by_verb = {"start": arguments.start_command, "kill": arguments.kill_command, "terminate": arguments.stop_command}
-    given = {verb: command for verb, command in by_verb.items() if command}
-    if not arguments.bootstrap_server:
-        if given or arguments.pid_file_pattern:
-            raise UsageError("commands for brokers make sense with --bootstrap-server only", "name the cluster with -b, or leave them out")
-        return None
-    from holdwater.prove.perform import require_abilities
-    from holdwater.prove.targets.command import Commands
-    from holdwater.rpc.calls import parse_bootstrap
-
-    try:
-        parse_bootstrap(arguments.bootstrap_server)
-    except ValueError as error:
-        raise UsageError(f"--bootstrap-server: {error}", "write host:port, or several with commas") from error
-    commands = Commands(given, arguments.pid_file_pattern or "").checked()
-    for scenario in scenarios:
-        require_abilities(scenario, commands.abilities())
-    return commands
-
-
 def _target(arguments: argparse.Namespace, commands: Any, evidence: Any, progress: Any) -> Any:
     if commands is not None:
         from holdwater.prove.targets.command import CommandTarget
@@ -419,34 +301,3 @@ def _target(arguments: argparse.Namespace, commands: Any, evidence: Any, progres
         raise
     progress.note(f"ready after {time.monotonic() - start:.2f} s: {target.bootstrap()}")
     return target
-
-
-def _show(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.Namespace) -> int:
-    """Write the JUnit file and print the verdicts, whether it could be written or not; returns the exit code."""
-    from holdwater.prove.report import text
-    from holdwater.prove.report.document import exit_code
-
-    problem = _write_junit(reports, arguments.junit) if arguments.junit else ""
-    if arguments.format == "json":
-        shown = [report | {"evidence_sha256": value} if value else report for report, value in zip(reports, hashes, strict=True)]
-        print(json.dumps(shown[0] if len(shown) == 1 else {"reports": shown}))
-    else:
-        for report, value in zip(reports, hashes, strict=True):
-            print(text.render(report, value), end="")
-    code = exit_code([report["verdict"] for report in reports])
-    if problem:
-        sys.stdout.flush()
-        print(f"holdwater prove: {problem}", file=sys.stderr)
-        return code or 3
-    return code
-
-
-def _write_junit(reports: list[dict[str, Any]], path: Path) -> str:
-    """Returns what went wrong; empty when it is written."""
-    from holdwater.prove.report import junit
-
-    try:
-        path.write_text(junit.render(reports), encoding="utf-8")
-    except OSError as error:
-        return f"cannot write {path}: {error.strerror}"
-    return ""

@@ -25,6 +25,8 @@ from holdwater.prove.history.model import Sample
 RUN = "run.json"
 VERDICT = "verdict.json"
 SUMS = "SHA256SUMS"
+REPORT_TEXT, REPORT_PAGE = "report.txt", "report.html"
+LOGS = "logs"
 SCHEMA = 1
 _SECRET_WORDS = ("password", "secret", "sasl.jaas", "ssl.key", "token")
 
@@ -32,6 +34,13 @@ _SECRET_WORDS = ("password", "secret", "sasl.jaas", "ssl.key", "token")
 def without_secrets(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with the values of everything that sounds like a secret replaced."""
     return {key: "(hidden)" if any(word in key.lower() for word in _SECRET_WORDS) else value for key, value in settings.items()}
+
+
+def is_of_a_run(folder: Path, path: Path) -> bool:
+    """Whether a run that writes its evidence to ``folder`` keeps something under this path itself."""
+    whole = {(folder / name).resolve() for name in (RUN, TIMELINE, SAMPLES, FINAL, VERDICT, REPORT_TEXT, REPORT_PAGE, SUMS)}
+    within = {(folder / name).resolve() for name in (HISTORY, LOGS)}
+    return path.resolve() in whole or not within.isdisjoint((path.resolve(), *path.resolve().parents))
 
 
 class Evidence:
@@ -43,7 +52,7 @@ class Evidence:
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
                 raise UsageError(f"the evidence folder {folder} is not empty", "name another one with --evidence")
-            (folder / "logs").mkdir()
+            (folder / LOGS).mkdir()
             (folder / HISTORY).mkdir()
             self._timeline = (folder / TIMELINE).open("a", buffering=1)
             self._samples = (folder / SAMPLES).open("a", buffering=1)
@@ -60,7 +69,7 @@ class Evidence:
     @property
     def logs(self) -> Path:
         """Folder of the processes' output."""
-        return self.folder / "logs"
+        return self.folder / LOGS
 
     def event(self, kind: str, *, at_ns: int | None = None, **detail: Any) -> int:
         """Add a line to the timeline; returns its time."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from holdwater.prove.errors import RunFailed, UsageError
-from holdwater.prove.evidence import RUN, VERDICT, Evidence, seal, without_secrets, write_whole
+from holdwater.prove.evidence import REPORT_PAGE, REPORT_TEXT, RUN, VERDICT, Evidence, seal, without_secrets, write_whole
 from holdwater.prove.history.payload import mix
+from holdwater.prove.judge.verdict import BROKEN
 from holdwater.prove.judge_folder import Judgement, judge_folder
 from holdwater.prove.observe.settings_reader import read_broker_settings, read_topic_settings
 from holdwater.prove.progress import Progress
@@ -62,8 +63,21 @@ def perform(request: Request, progress: Progress) -> Outcome:
     run_id = mix(request.seed, 0, time.time_ns() & 0xFFFFFFFF)
     topic = request.topic or f"holdwater-{scenario.name}-{run_id:016x}"[:60]
     session = Session(scenario, target, evidence, topic, run_id, request.seed)
+    broken = False
+    try:
+        interrupted = _record(request, session, progress)
+        outcome = replace(report_on(evidence.folder, progress), interrupted=interrupted)
+        broken = outcome.report["verdict"] == BROKEN
+        return outcome
+    finally:
+        if session.leaves_topic:
+            _clear(session, progress, broken=broken)
+
+
+def _record(request: Request, session: Session, progress: Progress) -> bool:
+    """Perform the scenario, and stop everything; returns whether it was interrupted. Raises what broke it off before there was anything to judge."""
+    scenario, target, evidence = request.scenario, request.target, request.evidence
     run = Run(scenario, target, session, request.seed, progress)
-    interrupted = False
     ended: BaseException | None = None
     try:
         progress.phase("preparing: brokers, topic, settings")
@@ -76,19 +90,27 @@ def perform(request: Request, progress: Progress) -> Outcome:
         evidence.event("failed", step="", reason=str(failure), next=failure.next_step)
         progress.note(f"the run cannot go on: {failure}")
     except KeyboardInterrupt as interrupt:
-        interrupted, ended = True, interrupt
+        ended = interrupt
         evidence.event("interrupted")
         progress.note("interrupted: stopping what was started")
     finally:
         run.restore()
         session.close()
-        if session.topic_left:
-            progress.note(f"the topic {topic} stays on the cluster, delete it by hand: {session.topic_left}")
         _keep_logs(target, evidence)
         evidence.close()
     if ended is not None and not (evidence.folder / RUN).exists():
-        raise ended  # nothing had begun that could be judged
-    return replace(report_on(evidence.folder, progress), interrupted=interrupted)
+        raise ended
+    return isinstance(ended, KeyboardInterrupt)
+
+
+def _clear(session: Session, progress: Progress, *, broken: bool) -> None:
+    """Leave nothing on a cluster that is not ours, but for the log that was found broken: it is what somebody will want to look at."""
+    if broken:
+        progress.note(f"the topic {session.topic} stays on the cluster to be looked at: delete it by hand afterwards")
+        return
+    why = session.remove_topic()
+    if why:
+        progress.note(f"the topic {session.topic} stays on the cluster, delete it by hand: {why}")
 
 
 def _write_run(request: Request, session: Session) -> None:
@@ -138,6 +160,6 @@ def report_on(folder: Path, progress: Progress) -> Outcome:
     judgement = judge_folder(folder)
     report = document(judgement)
     write_whole(folder / VERDICT, json.dumps(report, indent=1) + "\n")
-    write_whole(folder / "report.txt", text.render(report))
-    write_whole(folder / "report.html", html.render(report, judgement.judged))
+    write_whole(folder / REPORT_TEXT, text.render(report))
+    write_whole(folder / REPORT_PAGE, html.render(report, judgement.judged))
     return Outcome(judgement, report, seal(folder))

@@ -67,8 +67,6 @@ class Session:
         self._told: set[str] = set()
         self._pace = Pace()
         self._created = False
-        self.topic_left = ""
-        """Why the topic could not be removed from a cluster that is not ours."""
         self._processes: list[WorkloadProcess] = []
         self.sampler: Sampler
         self.producer: WorkloadProcess
@@ -240,7 +238,7 @@ class Session:
     # --- end -----------------------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """End clients and sampler, note the clocks, remove the topic from a cluster that is not ours. Never raises."""
+        """End clients and sampler, note the clocks. Never raises."""
         for process in self._processes:
             process.end()
         if hasattr(self, "sampler"):
@@ -248,16 +246,20 @@ class Session:
         step_ms = ((time.time_ns() - self._wall_origin_ns) - (time.monotonic_ns() - self.origin_ns)) / 1e6
         self.event("clock", step_ms=round(step_ms, 3))
         self.note_stall("runner", self._pace.stop())
-        if self._created and not self.target.owned:
-            self._delete_topic()
 
-    def _delete_topic(self) -> None:
+    @property
+    def leaves_topic(self) -> bool:
+        """Whether the run's topic is on a cluster that is not ours."""
+        return self._created and not self.target.owned
+
+    def remove_topic(self) -> str:
+        """Remove the run's topic; returns why it could not be, empty when it is gone. Never raises."""
         admin = AdminClient({"bootstrap.servers": self.target.bootstrap()})  # it must live until the answer is there
         try:
             admin.delete_topics([self.topic], request_timeout=10)[self.topic].result(15)
         except (KafkaException, TimeoutError) as error:
-            self.topic_left = _text_of(error)
-            self.event("topic-left", name=self.topic, why=self.topic_left)
+            return _text_of(error)
+        return ""
 
 
 def _text_of(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
+from xml.etree import ElementTree as ET
 
 import pytest
 from tests.support.evidence import write_evidence
@@ -16,6 +17,7 @@ from tests.support.story import Story, a_killed_leader
 from holdwater.cli import main as command
 from holdwater.cli import prove
 from holdwater.cli.main import COMMANDS, main
+from holdwater.prove.errors import RunFailed, UsageError
 from holdwater.prove.evidence import seal
 from holdwater.prove.judge_folder import judge_folder
 from holdwater.prove.perform import Outcome, Request
@@ -278,6 +280,18 @@ class TestJunit:
         assert parts_of(tmp_path) == before
         assert main(["prove", "--judge", str(tmp_path / "e"), "--junit", str(tmp_path / "e" / "junit.xml")]) == 0
 
+    @pytest.mark.parametrize(
+        "name", ["run.json", "report.html", "SHA256SUMS", "logs/junit.xml", "history/a/b.xml", "../evidence/verdict.json"]
+    )
+    def test_it_does_not_take_the_place_of_evidence_that_is_still_to_come(
+        self, name: str, finished: Finished, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        flags = ("--evidence", str(tmp_path / "evidence"), "--junit", str(tmp_path / "evidence" / name))
+        assert "is part of the evidence\nnext: name another file with --junit" in refused(capsys, "prove", "leader-election", *flags)
+        of_several = ("--evidence", str(tmp_path), "--junit", str(tmp_path / "leader-election" / name.removeprefix("../evidence/")))
+        assert "is part of the evidence" in refused(capsys, "prove", "leader-election", "leader-election", *of_several)
+        assert finished.runs == 0
+
 
 class TestInterrupted:
     """Ctrl-C, which ``perform`` lets through when nothing more is recorded, or before anything is."""
@@ -309,14 +323,57 @@ class TestInterrupted:
         assert capsys.readouterr().err.endswith("holdwater prove: interrupted\n")
 
 
+class TestAfterAVerdict:
+    """A later scenario breaks off: what the earlier ones said stays, and the exit code knows of both."""
+
+    TWICE = ("prove", "leader-election", "leader-election")
+
+    @pytest.fixture(autouse=True)
+    def breaks_off(self, finished: Finished, fault: BaseException) -> None:
+        def fail_the_second() -> None:
+            if finished.runs == 2:
+                raise fault
+
+        finished.meanwhile = fail_the_second
+
+    @pytest.mark.parametrize(
+        ("fault", "said_last", "code"),
+        [
+            (UsageError("the topic exists already", "name another"), "holdwater prove: the topic exists already\nnext: name another\n", 2),
+            (RunFailed("no broker answers", "start one"), "holdwater prove: no broker answers\nnext: start one\n", 3),
+            (KeyboardInterrupt(), "holdwater prove: interrupted\n", 3),
+            (KeyError("nothing"), "next: please report it, with the lines above\n", 3),
+        ],
+    )
+    def test_it_is_shown(self, said_last: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(self.TWICE) == code
+        said = capsys.readouterr()
+        assert said.out.startswith("HELD in this run")
+        assert said.err.endswith(said_last)
+
+    @pytest.mark.parametrize("fault", [RunFailed("no broker answers", "start one")])
+    def test_broken_stays_broken(self, finished: Finished, capsys: pytest.CaptureFixture[str]) -> None:
+        finished.outcome.report["verdict"] = "broken"
+        assert main(self.TWICE) == 1
+        assert "no broker answers" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("fault", [RunFailed("no broker answers", "start one")])
+    def test_no_page_is_green(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        assert main([*self.TWICE, "leader-election", "--format", "json", "--junit", str(tmp_path / "junit.xml")]) == 3
+        assert [report["verdict"] for report in json.loads(capsys.readouterr().out)["reports"]] == ["held"]
+        suites = ET.parse(tmp_path / "junit.xml").findall("testsuite")
+        assert [suite.get("errors") for suite in suites] == ["0", "1", "1"]
+        assert [suite.get("name") for suite in suites[1:]] == ["leader-election"] * 2
+
+
 def test_the_list_has_the_scenarios(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prove", "--list"]) == 0
     assert capsys.readouterr().out.startswith("leader-election  kill -9")
 
 
 def test_settings_go_to_the_client_that_knows_them() -> None:
-    from holdwater.cli.prove import _client_settings
+    from holdwater.cli.prove_request import client_settings
 
-    producer, consumer = _client_settings(["acks=1", "fetch.wait.max.ms=7", "socket.timeout.ms=9", "linger.ms=3", "group.id=g"])
+    producer, consumer = client_settings(["acks=1", "fetch.wait.max.ms=7", "socket.timeout.ms=9", "linger.ms=3", "group.id=g"])
     assert producer == {"acks": "1", "socket.timeout.ms": "9", "linger.ms": "3"}
     assert consumer == {"fetch.wait.max.ms": "7", "socket.timeout.ms": "9", "group.id": "g"}

@@ -308,6 +308,20 @@ class TestCauses:
         assert findings["shared-offset"].cause is not None
         assert findings["shared-offset"].cause.rule == "follows-from-loss"
 
+    def test_reading_on_after_a_cut_follows_from_what_vanished(self) -> None:
+        story = Story().send(3).log([0]).log([2], epoch=1).read(0, 0).read(1, 1).read(1, 2)
+        assert self.rules(story) == {"inconsistent-read": "follows-from-loss", "read-backwards": "follows-from-loss"}
+
+    def test_reading_backwards_in_another_partition_does_not_follow_from_it(self) -> None:
+        story = Story().send(3).log([0]).log([2], epoch=1).read(0, 0).read(1, 1).read(1, 2)
+        story.send(1, partition=1).log([3], partition=1).read(0, 3, partition=1).read(0, 3, partition=1)
+        assert self.rules(story) == {"inconsistent-read": "follows-from-loss", "read-backwards": "none"}
+
+    def rules(self, story: Story) -> dict[str, str]:
+        findings = judge(story.history(), Settings(), Plan("x", (), 0, 0, 0)).findings
+        causes = {kind: findings[kind].cause for kind in ("inconsistent-read", "read-backwards")}
+        return {kind: cause.rule for kind, cause in causes.items() if cause is not None}
+
     def test_cut_by_an_unclean_election_that_was_asked_for(self) -> None:
         assert self.cut(acks="all", asked=True)[:2] == ("cut, unclean election", "certain")
 

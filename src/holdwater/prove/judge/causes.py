@@ -52,6 +52,25 @@ def leadership(history: History) -> dict[int, Leadership]:
     return found
 
 
+_FOLLOWS = {
+    "shared-offset": ("lost-write", "Follows from the lost writes: after the cut their offsets were given to others."),
+    "inconsistent-read": (
+        "vanished-read",
+        "Follows from the reads that vanished: after the cut their offsets were given to others, which were read too.",
+    ),
+    "read-backwards": (
+        "vanished-read",
+        "Follows from the reads that vanished: after the cut the consumer was set back to what is left of the log.",
+    ),
+}
+"""What a cut of the log brings with it in the same partition: which class it follows from, and how."""
+
+
+def _same_partitions(finding: Finding, of: Finding) -> bool:
+    """Whether every partition with the one has the other, too."""
+    return {place.partition for place in finding.ranges} <= {place.partition for place in of.ranges}
+
+
 def explain(history: History, findings: dict[str, Finding], settings: Settings) -> None:
     """Give every finding that has something in it a cause."""
     stories = leadership(history)
@@ -64,9 +83,8 @@ def explain(history: History, findings: dict[str, Finding], settings: Settings) 
             finding.cause = _of_duplicate_by_cluster(history, finding)
         elif finding.kind == "duplicate-by-client":
             finding.cause = _of_duplicate_by_client(finding)
-        elif finding.kind == "shared-offset" and findings["lost-write"].count:
-            text = "Follows from the lost writes: after the cut their offsets were given to others."
-            finding.cause = Cause("follows-from-loss", text, "likely")
+        elif finding.kind in _FOLLOWS and _same_partitions(finding, findings[_FOLLOWS[finding.kind][0]]):
+            finding.cause = Cause("follows-from-loss", _FOLLOWS[finding.kind][1], "likely")
         elif finding.kind == "reorder":
             finding.cause = _of_reorder(history, finding, settings)
         else:

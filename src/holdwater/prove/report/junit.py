@@ -7,11 +7,13 @@ from holdwater.prove.report.text import actual_text, expected_text
 from holdwater.prove.report.text import render as as_text
 
 
-def render(reports: list[dict[str, Any]]) -> str:
-    """The document, with an XML declaration."""
+def render(reports: list[dict[str, Any]], without: list[str] | None = None) -> str:
+    """The document, with an XML declaration. The scenarios ``without`` a verdict are errors: a page that is green has seen all of them."""
     root = ET.Element("testsuites", name="holdwater prove")
     for report in reports:
         root.append(_suite(report))
+    for scenario in without or []:
+        root.append(_suite_without_verdict(scenario))
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -34,6 +36,13 @@ def _suite(report: dict[str, Any]) -> ET.Element:
         ET.SubElement(properties, "property", name=key, value=str(value))
     suite.extend(cases)
     ET.SubElement(suite, "system-out").text = as_text(report)
+    return suite
+
+
+def _suite_without_verdict(scenario: str) -> ET.Element:
+    suite = ET.Element("testsuite", name=scenario, tests="1", failures="0", errors="1", skipped="0")
+    case = ET.SubElement(suite, "testcase", classname=scenario, name="verdict")
+    ET.SubElement(case, "error", message="there is no verdict: the run broke off").text = "next: see what the run printed"
     return suite
 
 
