@@ -179,7 +179,7 @@ class ClassicMember(Member):
     def _count_on(self, indexes: list[int]) -> None:
         """It has these partitions, unless it falls silent, or does not come when the group rebalances."""
         if self.ledger.has_leases:
-            lease_ms = min(self.plan.session_timeout_ms, self.plan.rebalance_timeout_ms) if self.is_sure else 0
+            lease_ms = min(self.plan.session_timeout_ms, self.plan.rebalance_timeout_ms) if self.is_sure and self.is_bound else 0
             self.ledger.leased(self.member_id, indexes, self._heard_us, lease_ms, self.scheduler.now_us)
 
     def lose_everything(self) -> None:

@@ -140,7 +140,8 @@ class GroupLedger:
         """A member was told that it may have ``owned``. C2: what is new to it was given up before by who had it, or that one may be fenced by now.
 
         ``lease_ms``: how long the coordinator has to wait for it; 0 when it was told by a broker that is the coordinator no more, and does
-        not know it: the next coordinator has not heard of the member, and may have given the partition to another.
+        not know it, or that has committed nothing in its leader epoch: the next coordinator may not have heard of the member, or have
+        fenced it before, and may have given the partition to another.
         """
         until_us = asked_us + int(PATIENCE * lease_ms) * 1000
         is_news = until_us > now_us

@@ -97,6 +97,8 @@ class Member(Client):
         """Whether it has its assignment, and knows of nothing that is to change."""
         self.is_sure = False
         """Whether the answer that has just come is from the coordinator, and not from one that was replaced and does not know it."""
+        self.is_bound = False
+        """Whether it is sure, and any later coordinator knows what it rests on: see ``Watch.is_bound``."""
         self.is_dead = False
         """Whether it is no member, and never will be again: another process took its place, or it has left."""
         self.on_work: Callable[[], None] = self._finish_jobs
@@ -180,12 +182,13 @@ class Member(Client):
         """Ask the group's coordinator."""
 
         def answered(response: Any) -> None:
-            self.awake(self._hear, on_reply, response, self.group.is_in_office(self._watch.newest))
+            is_sure = self.group.is_in_office(self._watch.newest)
+            self.awake(self._hear, on_reply, response, is_sure, is_sure and self._watch.is_bound(self.plan.name))
 
         self.group.ask(message, version, response_class, answered, timeout_us)
 
-    def _hear(self, on_reply: Callable[[Any], None], response: Any, is_sure: bool) -> None:
-        self.is_sure = is_sure
+    def _hear(self, on_reply: Callable[[Any], None], response: Any, is_sure: bool, is_bound: bool) -> None:
+        self.is_sure, self.is_bound = is_sure, is_bound
         on_reply(response)
 
     def note(self, api: str, error_code: int, expected: frozenset[ErrorCode]) -> None:

@@ -93,7 +93,7 @@ class ModernMember(Member):
         self._unanswered_since_us = min(asked.at_us, self._unanswered_since_us)
 
         def answered(response: ConsumerGroupHeartbeatResponse | None) -> None:
-            self._answered(asked, self._lease_ms if self.is_sure else 0, response)
+            self._answered(asked, self._lease_ms if self.is_bound else 0, response)
 
         self.ask_group(request, _VERSION, ConsumerGroupHeartbeatResponse, answered, _TIMEOUT_US)
 
