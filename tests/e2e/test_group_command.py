@@ -129,6 +129,28 @@ def test_brokers_that_do_not_answer_hide_nothing_of_the_others(
         assert said == "holdwater group: there is no group nope\nnext: holdwater group list\n"
 
 
+def test_a_leader_that_stands_still_leaves_no_offset_half_moved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once after a broker has stopped, everybody still takes it for the leader; librdkafka reports no error when it does not answer."""
+    monkeypatch.setattr(client, "REQUEST_S", 3.0)
+    with running(tmp_path / "cluster") as cluster:
+        cluster.create_topic(TOPIC, partitions=3, replicas=1)
+        assert group(cluster, "offsets", GROUP, "--to", "0", "--topic", TOPIC, "--execute")
+        (described,) = group(cluster, "describe", GROUP)
+        held = next(number for number in range(3) if cluster.leader(TOPIC, number) != described["coordinator"]["id"])
+        broker = cluster.leader(TOPIC, held)
+        send(cluster.directory, "pause", broker)
+        try:
+            for flags in (("--to", "latest", "--execute"), ()):
+                assert main(["group", "offsets", GROUP, *flags, "-b", cluster.bootstrap, "--format", "json"]) == 1
+                said = capsys.readouterr()
+                assert f"the leader of {TOPIC}-{held} does not answer" in said.err or f"{TOPIC}-{held} has no leader" in said.err
+                assert len(said.out.splitlines()) == (0 if flags else 3)
+        finally:
+            send(cluster.directory, "resume", broker)
+
+
 def test_what_cannot_be_written_is_said_once() -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-c", _WRITES, "group", "list", "-b", "h:1"]

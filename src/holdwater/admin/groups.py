@@ -13,7 +13,7 @@ from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, Co
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from holdwater.admin.client import REQUEST_S, Client
-from holdwater.admin.errors import PASSING, AdminError
+from holdwater.admin.errors import PASSING, UNANSWERED, AdminError
 
 Row = dict[str, Any]
 Place = tuple[str, int]
@@ -29,6 +29,8 @@ _HAS_MEMBERS = (
     KafkaError.FENCED_MEMBER_EPOCH,
 )
 """How a group with members refuses a commit that comes from no member."""
+_NOTHING_SO_LATE = -1
+"""In place of an offset: no record of the log is as late as the time that was asked for."""
 _EARLIEST: Any = OffsetSpec.earliest()
 _LATEST: Any = OffsetSpec.latest()
 _REBALANCING = "rebalancing"
@@ -117,7 +119,8 @@ class Groups:
 
     def offsets(self, group_id: str) -> list[Row]:
         """Committed offsets by partition: ``topic``, ``partition``, ``committed``, ``end`` (``None`` where there is none to be had), ``lag``,
-        ``metadata``, and the ``member`` that the partition is assigned to, or "". Assigned partitions come without a committed offset too."""
+        ``metadata``, and the ``member`` that the partition is assigned to, or "". Assigned partitions come without a committed offset too.
+        Where the end could not be had, the row says in ``error`` why."""
         found = _or_raise(f"describing group {group_id}", self._described([group_id])[group_id])
         if _is_dead(found):
             raise _no_group(group_id)
@@ -128,7 +131,8 @@ class Groups:
         owners = _owners(found.members)
         places = sorted({*known, *owners})
         there = self._partitions({topic for topic, _ in places})
-        ends = self._ends([place for place in places if there.get(place)], _LATEST)
+        ends: dict[Place, int | AdminError | None] = {place: _no_leader(place) for place in places if not there.get(place, True)}
+        ends |= self._ends([place for place in places if there.get(place)], _LATEST)
         return [_offset_row(place, known.get(place), ends.get(place), owners.get(place, "")) for place in places]
 
     def _partitions(self, topics: Iterable[str]) -> dict[Place, bool]:
@@ -150,8 +154,8 @@ class Groups:
             for number, partition in sorted(known[name].partitions.items())
         }
 
-    def _ends(self, places: Sequence[Place], where: Any) -> dict[Place, int | None]:
-        """An offset of each partition; ``None`` where there is none to be had."""
+    def _ends(self, places: Sequence[Place], where: Any) -> dict[Place, int | AdminError | None]:
+        """An offset of each partition, or ``_NOTHING_SO_LATE``; ``None`` when there is no such partition any more; else why it is not known."""
         if not places:
             return {}
 
@@ -160,7 +164,8 @@ class Groups:
             sent = self._client.list_offsets(wanted, request_timeout=limit_s)
             return {(each.topic, each.partition): answer for each, answer in sent.items()}
 
-        return {place: _end(place, answer) for place, answer in self._asking.ask_each(places, send).items()}
+        lowest = 0 if where is _EARLIEST or where is _LATEST else _NOTHING_SO_LATE
+        return {place: _end(place, answer, lowest) for place, answer in self._asking.ask_each(places, send).items()}
 
     def delete(self, group_ids: Sequence[str]) -> list[Row]:
         """Delete empty groups with their offsets: ``group``, ``deleted``, and ``error`` and ``next`` when it was not deleted."""
@@ -195,20 +200,23 @@ class Groups:
         places = [place for place in there if topics or place in committed]
         for place in places:
             if not there[place]:
-                raise AdminError(f"{place[0]}-{place[1]} has no leader, which would know its offsets", "start the brokers of its replicas")
+                raise _no_leader(place)
         return places
 
     def _planned(self, places: Sequence[Place], committed: Mapping[Place, int], target: "Target") -> list[Row]:
-        low, high = self._ends(places, _EARLIEST), self._ends(places, _LATEST)
-        found = self._ends(places, target.spec) if target.spec is not None else {}
+        low, high = _sure(self._ends(places, _EARLIEST)), _sure(self._ends(places, _LATEST))
+        if target.spec is _EARLIEST or target.spec is _LATEST:
+            found = low if target.spec is _EARLIEST else high
+        else:
+            found = {} if target.spec is None else _sure(self._ends(places, target.spec))
         planned: list[Row] = []
         for place in places:
             start, end = low[place], high[place]
             if start is None or end is None:  # deleted in between
                 continue
             wanted = target.offset(committed.get(place)) if target.spec is None else found[place]
-            if wanted is None and target.spec is not None:
-                wanted = end  # nothing so late is in the log
+            if wanted == _NOTHING_SO_LATE and target.spec is not None:
+                wanted = end
             if wanted is not None:
                 planned.append(
                     {
@@ -278,9 +286,17 @@ def _no_group(group_id: str) -> AdminError:
     return AdminError(f"there is no group {group_id}", "holdwater group list")
 
 
+def _no_leader(place: Place) -> AdminError:
+    return AdminError(f"{place[0]}-{place[1]} has no leader, which would know its offsets", "start the brokers of its replicas")
+
+
 def _not_moved(group_id: str, doing: str, error: KafkaError) -> AdminError:
     if error.code() in _HAS_MEMBERS:
         return AdminError(f"group {group_id} has members, so its offsets were not moved", "stop its consumers first")
+    if error.code() in (*PASSING, *UNANSWERED):
+        # The coordinator may have stored it, and may still replicate it.
+        step = f"see that every broker is up, then look before you try again: holdwater group offsets {group_id}"
+        return AdminError.of(f"nobody knows whether offsets were moved: {doing}", error, step)
     return AdminError.of(doing, error)
 
 
@@ -311,12 +327,23 @@ def _known(committed: Any) -> dict[Place, Any]:
     return {(each.topic, each.partition): each for each in committed.topic_partitions if each.error is None and each.offset >= 0}
 
 
-def _end(place: Place, answer: Any) -> int | None:
+def _end(place: Place, answer: Any, lowest: int) -> int | AdminError | None:
+    """See ``Groups._ends``. librdkafka has no error for a leader that does not answer in time: it has no offset, either (-1001)."""
     if isinstance(answer, KafkaError):
-        if answer.code() in _GONE:
-            return None
-        raise AdminError.of(f"looking for the ends of {place[0]}-{place[1]}", answer)
-    return answer.offset if answer.offset >= 0 else None
+        return None if answer.code() in _GONE else AdminError.of(f"looking for the ends of {place[0]}-{place[1]}", answer)
+    if answer.offset < lowest:
+        return AdminError(f"the leader of {place[0]}-{place[1]} does not answer", "check that every broker is up, then try again")
+    return answer.offset
+
+
+def _sure(ends: Mapping[Place, int | AdminError | None]) -> dict[Place, int | None]:
+    """The same; raises the first problem."""
+    known: dict[Place, int | None] = {}
+    for place, end in ends.items():
+        if isinstance(end, AdminError):
+            raise end
+        known[place] = end
+    return known
 
 
 def _member(member: Any) -> Row:
@@ -338,8 +365,9 @@ def _owners(members: Sequence[Any]) -> dict[Place, str]:
     return {(each.topic, each.partition): member.member_id for member in members for each in _assigned(member)}
 
 
-def _offset_row(place: Place, committed: Any, end: int | None, member: str) -> Row:
+def _offset_row(place: Place, committed: Any, found: int | AdminError | None, member: str) -> Row:
     offset = None if committed is None else committed.offset
+    end = None if isinstance(found, AdminError) else found
     return {
         "topic": place[0],
         "partition": place[1],
@@ -348,4 +376,5 @@ def _offset_row(place: Place, committed: Any, end: int | None, member: str) -> R
         "lag": None if offset is None or end is None else end - offset,
         "metadata": None if committed is None else committed.metadata or "",
         "member": member,
+        **(_error(found) if isinstance(found, AdminError) else {}),
     }

@@ -147,7 +147,7 @@ def _describe(groups: "Groups", arguments: argparse.Namespace) -> int:
     else:
         found = [_description(group) for group in described if "error" not in group]
         print("\n\n".join(found), end="\n" if found else "")
-    return _complain_of(described)
+    return _complain_of([*described, *(row for group in described for row in group.get("offsets", ()))])
 
 
 def _description(group: Row) -> str:
@@ -165,8 +165,9 @@ def _description(group: Row) -> str:
 
 
 def _offsets(groups: "Groups", arguments: argparse.Namespace) -> int:
-    _print(groups.offsets(arguments.groups[0]), _OFFSETS, arguments)
-    return 0
+    rows = groups.offsets(arguments.groups[0])
+    _print(rows, _OFFSETS, arguments)
+    return _complain_of(rows)
 
 
 def _move(groups: "Groups", arguments: argparse.Namespace, target: "Target") -> int:
