@@ -151,7 +151,7 @@ def test_all_brokers_killed_at_once_keep_what_they_acknowledged(tmp_path: Path) 
         (["--port", "80"], 2, "--port takes"),
         (["-c", "num.partitons=3"], 2, "did you mean num.partitions?"),
         (["-c", "num.partitions"], 2, "KEY=VALUE"),
-        (["-c", "num.partitions=many", "--port", "0"], 1, "num.partitions"),
+        (["-c", "num.partitions=many", "--port", "0"], 2, "num.partitions"),
         (["--host", "0.0.0.0"], 2, "--insecure-listen"),
         (["--data", "/proc/nowhere"], 2, "can't create"),
     ],
@@ -245,13 +245,32 @@ def test_a_broker_that_waits_for_others_says_so(tmp_path: Path) -> None:
 
 
 def test_no_broker_outlives_a_supervisor_that_can_not_go_on(tmp_path: Path) -> None:
+    """The folder of its ready file is there at first, and is gone when the cluster is ready."""
+    ready, log = tmp_path / "folder" / "ready.json", tmp_path / "data" / "broker-1.log"
+    ready.parent.mkdir()
+    command = [*HOLDWATER, "up", "--brokers", "1", "--port", "0", "--data", str(tmp_path / "data"), "--ready-file", str(ready)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        while not log.exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        ready.parent.rmdir()
+        try:
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert str(ready) in said
+    assert "Traceback" not in said
+    assert "stopped cleanly" in log.read_text()
+
+
+def test_a_ready_file_that_cannot_be_written_starts_nothing(tmp_path: Path) -> None:
     nowhere = tmp_path / "missing" / "ready.json"
-    command = [*HOLDWATER, "up", "--brokers", "1", "--port", "0", "--data", str(tmp_path / "data"), "--ready-file", str(nowhere)]
+    command = [*HOLDWATER, "up", "--port", "0", "--data", str(tmp_path / "data"), "--ready-file", str(nowhere)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
-    assert str(nowhere) in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "stopped cleanly" in (tmp_path / "data" / "broker-1.log").read_text()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"can't write the ready file {nowhere}: No such file or directory" in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")

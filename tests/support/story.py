@@ -204,6 +204,7 @@ def a_killed_leader(*, pause_s: float = 2.0, controller: bool = False) -> Story:
     story = Story()
     for second in range(10):
         story.send(10, at_s=second)
+    story.sample(0.1, 2, PartitionView(0, 1, 0, (1, 2, 3), (), (1, 2, 3), -1))
     story.event("kill", 10, broker=1, controller=controller, led=[0], replicated=[1])
     story.event("probe", 10.1, what="kill", ok=True, broker=1)
     story.event("condition", 11, name="leaders-elsewhere", ok=True, limit_s=30)

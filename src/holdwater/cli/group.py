@@ -85,9 +85,20 @@ def _check_names(arguments: argparse.Namespace) -> None:
         raise UsageError("GROUP is empty", "name a group; holdwater group list shows them")
     if not arguments.bootstrap_server:
         raise UsageError("-b is empty", "name a broker: -b HOST:PORT")
+    _check_address(arguments.bootstrap_server)
     for text in (arguments.bootstrap_server, *groups, *getattr(arguments, "topic", []), *arguments.client):
         if any("\ud800" <= letter <= "\udfff" for letter in text):  # Python's stand-in for bytes of the command line that are no UTF-8
             raise UsageError(f"{text!a} is no UTF-8", "write it in UTF-8")
+
+
+def _check_address(text: str) -> None:
+    """librdkafka takes any number for a port, and what is left of it after division by 65,536."""
+    from holdwater.prove.errors import UsageError
+
+    for part in text.split(","):
+        port = part.rpartition(":")[2] if ":" in part.rpartition("]")[2] else ""
+        if port and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
+            raise UsageError(f"-b {part}: {port} is no port", "name a broker: -b HOST:PORT")
 
 
 def _target(arguments: argparse.Namespace) -> "Target | None":

@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 EXIT_HELD, EXIT_BROKEN, EXIT_USAGE, EXIT_INVALID = 0, 1, 2, 3
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 held, 1 broken or findings, 2 usage, 3 invalid or its output cannot be written, 130 interrupted)."""
+    _stand_in_for_closed_streams()
     try:
         try:
             return _run(list(sys.argv[1:] if argv is None else argv))
@@ -54,6 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_no_more()
         print(f"holdwater: cannot write: {failure.strerror}\nnext: make room where the output goes", file=sys.stderr)
         return EXIT_INVALID
+
+
+def _stand_in_for_closed_streams() -> None:
+    """A shell's ``>&-`` leaves Python without a stream: what is said goes nowhere then, and no file that is opened later gets its number."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
 
 
 def is_no_room(failure: OSError) -> bool:

@@ -166,6 +166,8 @@ def _judge_again(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{arguments.junit} is part of the evidence", "name another file with --junit")
         check_junit(arguments.junit)
     judgement = judge_folder(arguments.judge)
+    if not judgement.evidence_hash:
+        print(f"holdwater prove: {arguments.judge} has no SHA256SUMS, so nothing says whether it is what was recorded", file=sys.stderr)
     return show([document(judgement)], [judgement.evidence_hash], arguments)
 
 
@@ -185,9 +187,10 @@ def _refuse_what_judging_ignores(arguments: argparse.Namespace) -> None:
 
 
 def _perform_all(arguments: argparse.Namespace) -> int:
-    from holdwater.cli.prove_request import build, check_clients, commands_of
+    from holdwater.cli.prove_request import build, check_clients, check_together, commands_of
     from holdwater.cli.prove_shown import check_junit_beside
 
+    check_together(arguments)
     scenarios = [build(name, arguments) for name in arguments.scenario]
     seed = arguments.seed if arguments.seed is not None else secrets.randbits(32)
     check_clients(scenarios)

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
+from holdwater.cli.up import WrongUsage, settings_of
 from holdwater.kernel.identifiers import is_legal_topic_name
 from holdwater.prove.errors import UsageError
 from holdwater.prove.history.payload import MIN_VALUE_BYTES
@@ -28,6 +29,18 @@ _CONSUMER_ONLY = (
 
 
 _QUIET = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
+
+
+def check_together(arguments: argparse.Namespace) -> None:
+    """What does not fit together whatever the scenario. Raises ``UsageError``."""
+    if arguments.evidence and len(set(arguments.scenario)) < len(arguments.scenario):
+        raise UsageError("--evidence has one folder for each scenario, and one is named twice", "leave out --evidence, or name each once")
+    if arguments.config and arguments.bootstrap_server:
+        raise UsageError("--config sets up a cluster of our own, and --bootstrap-server names another", "leave out one of them")
+    try:
+        settings_of(arguments.config)
+    except WrongUsage as error:
+        raise UsageError(str(error), "correct it in -c key=value") from error
 
 
 def build(name: str, arguments: argparse.Namespace) -> Scenario:

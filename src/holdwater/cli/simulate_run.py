@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -81,6 +82,21 @@ class Interruption:
         self.happened = True
 
 
+def _try(folder: Path) -> None:
+    """Whether a failing seed could be saved, long before there is one. Raises ``UsageError``."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".tried").touch()
+        (folder / ".tried").unlink()
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another folder with --evidence") from error
+    finally:
+        with suppress(OSError):
+            for each in missing:
+                each.rmdir()
+
+
 class Run:
     """See the module. Raises ``UsageError`` when the folder for saved cases is in use."""
 
@@ -91,6 +107,7 @@ class Run:
         self._folder = wanted.folder or Path("holdwater-evidence") / f"simulate-{time.strftime('%Y%m%dT%H%M%S')}-{first}"
         if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
             raise UsageError(f"{self._folder} is not an empty folder", "name another one with --evidence")
+        _try(self._folder)
         self._commit = commit()
         self._summary = Summary(wanted.plan)
         self._last: Outcome | None = None

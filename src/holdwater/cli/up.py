@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Returns 0 after an orderly stop, 1 when the cluster did not start, 2 for wrong usage."""
     try:
-        settings = _settings(arguments.config)
+        settings = settings_of(arguments.config)
         _check(arguments)
         ReadyFile(arguments.ready_file).claim()
         if arguments.data is not None:
@@ -109,7 +109,8 @@ def _tell(line: str) -> None:
         write_no_more()
 
 
-def _settings(given: list[str]) -> dict[str, str]:
+def settings_of(given: list[str]) -> dict[str, str]:
+    """Broker settings from ``KEY=VALUE``. Raises ``WrongUsage``."""
     settings: dict[str, str] = {}
     for each in given:
         key, equals, value = each.partition("=")
@@ -202,7 +203,7 @@ def _check_settings(plan: ClusterPlan, directory: Path) -> None:
     try:
         config = BrokerConfig(plan.properties(plan.nodes[0], directory))
     except InvalidConfig as problem:
-        raise ClusterError(" ".join(problem.problems)) from problem
+        raise WrongUsage(" ".join(problem.problems)) from problem
     for warning in config.warnings:
         print(f"holdwater up: {warning}", file=sys.stderr)
 

@@ -1,6 +1,7 @@
 """Produce increasing integers to a topic, and print a JSON line for each send that was acknowledged or refused.
 
 The flags and the lines are those of Kafka's org.apache.kafka.tools.VerifiableProducer; the client is librdkafka.
+As in Kafka's, nothing is sent again: a message that fails is told as refused, and may have been written all the same.
 """
 
 import argparse

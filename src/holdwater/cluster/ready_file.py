@@ -17,9 +17,22 @@ class ReadyFile:
         self._path = Path(path) if path else None
 
     def claim(self) -> None:
-        """Remove what an ended cluster has left, which would say that this one is ready. Raises ``ClusterError`` when its cluster runs."""
+        """Remove what an ended cluster has left, which would say that this one is ready, and see that it can be written.
+
+        Raises ``ClusterError`` when its cluster runs, or when it can't be.
+        """
         if self._path is None:
             return
+        self._remove_old()
+        part = self._part()
+        try:
+            part.write_text("")
+            part.unlink()
+        except OSError as problem:
+            raise self._unwritable(problem) from problem
+
+    def _remove_old(self) -> None:
+        assert self._path is not None
         try:
             found = read_ready_file(self._path)
         except ClusterError:
@@ -35,14 +48,19 @@ class ReadyFile:
         """Whole or not at all. Raises ``ClusterError``."""
         if self._path is None:
             return
-        part = self._path.with_name(f"{self._path.name}.part")
+        part = self._part()
         try:
             part.write_text(json.dumps(status, indent=2) + "\n", encoding="utf-8")
             os.replace(part, self._path)
         except OSError as problem:
-            raise ClusterError(
-                f"can't write the ready file {self._path}: {problem.strerror or problem}; name another with --ready-file"
-            ) from problem
+            raise self._unwritable(problem) from problem
+
+    def _part(self) -> Path:
+        assert self._path is not None
+        return self._path.with_name(f"{self._path.name}.part")
+
+    def _unwritable(self, problem: OSError) -> ClusterError:
+        return ClusterError(f"can't write the ready file {self._path}: {problem.strerror or problem}; name another with --ready-file")
 
     def remove(self) -> None:
         """Unless it is another cluster's by now."""

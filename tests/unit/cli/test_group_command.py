@@ -28,6 +28,8 @@ WRONG_PLACES = ("@noon", "@-5", "@", "1_0", "+1_0", "٣", " 1", "+", "+-1", "1.5
         (("delete", "\udcff", "-b", "h:1"), "'\\udcff' is no UTF-8"),
         (("list", "-b", ""), "-b is empty"),
         (("list", "-b", "h:1", "-X", "nonsense"), "no key=value"),
+        (("list", "-b", "127.0.0.1:9092,127.0.0.1:85711"), "-b 127.0.0.1:85711: 85711 is no port\nnext: name a broker"),
+        (("list", "-b", "[::1]:abc"), "-b [::1]:abc: abc is no port"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]) -> None:

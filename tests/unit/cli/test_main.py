@@ -53,3 +53,18 @@ def test_what_cannot_be_written_is_said_once(arguments: list[str], unbuffered: s
     assert done.returncode == 3
     assert done.stderr.count("No space left on device") == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [("--help", 0), ("group list -b 127.0.0.1:1", 1), ("simulate --seed 1 --fault-seconds 1", 0), ("prove nosuch", 2), ("nosuch", 2)],
+)
+def test_a_stream_that_was_closed_before_takes_nothing(arguments: str, code: int, closed: str) -> None:
+    shell = f"{sys.executable} -m holdwater {arguments} {closed}>&-"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert (done.stdout if closed == "1" else done.stderr) == ""
+    if closed == "2":
+        assert "next:" not in done.stdout, "an error is no output"

@@ -1,6 +1,7 @@
 """``holdwater simulate`` from the command line, with stand-ins for the simulator: exit codes, what is printed and what is saved."""
 
 import argparse
+import errno
 import json
 import os
 import signal
@@ -9,11 +10,12 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from tests.support.campaigns import GUILTY, Tell, held, outcome, two_of_forty
 
-from holdwater.cli import simulate
+from holdwater.cli import simulate, simulate_run
 from holdwater.cli.main import main
 from holdwater.sim.campaign import Play
 from holdwater.sim.casefile import case_of, from_text, to_text
@@ -113,14 +115,27 @@ class TestFailed:
         assert failure["smallest"] is None
         assert from_text((tmp_path / "e" / "seed-2.json").read_text()).plan.schedule is None
 
-    def test_the_summary_comes_though_nothing_can_be_saved(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        (tmp_path / "file").write_text("")
-        folder = tmp_path / "file" / "e"
+    def test_the_summary_comes_though_nothing_can_be_saved(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(simulate_run, "write_whole", Mock(side_effect=OSError(errno.EDQUOT, "Disk quota exceeded")))
+        folder = tmp_path / "e"
         assert call(seed_three_fails, "--seeds", "3", "--no-shrink", folder=folder) == 1
         said = capsys.readouterr()
-        assert f"cannot save {folder / 'seed-3.json'}: " in said.err
+        assert f"cannot save {folder / 'seed-3.json'}: Disk quota exceeded" in said.err
         assert "Seed 3: safety R5" in said.out
         assert "--replay" not in said.out
+
+    def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_played(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        folder = tmp_path / "file" / "e"
+        assert call(seed_three_fails, "--seeds", "3", folder=folder) == 2
+        said = capsys.readouterr()
+        assert (said.out, f"cannot write to {folder}: Not a directory\nnext: name another folder" in said.err) == ("", True)
+        assert call(held, "--seeds", "3", folder=tmp_path / "new" / "e") == 0
+        assert not (tmp_path / "new").exists(), "nothing stays of the attempt"
 
     def test_the_first_failure_is_enough(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         assert call(seed_three_fails, "--seeds", "500", "--fail-fast", "--no-shrink", "--format", "json", folder=tmp_path / "e") == 1

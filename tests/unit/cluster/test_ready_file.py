@@ -80,6 +80,14 @@ def test_one_that_an_ended_cluster_left_is_removed(running: Path) -> None:
         assert not path.exists()
 
 
+def test_one_that_cannot_be_written_is_refused_before_the_cluster_starts(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder, why in (("nowhere", "No such file or directory"), ("file", "Not a directory")):
+        path = tmp_path / folder / "ready.json"
+        with pytest.raises(ClusterError, match=f"can't write the ready file {path}: {why}; name another with --ready-file"):
+            ReadyFile(str(path)).claim()
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"pid": 1}', '"data"'])
 def test_a_file_of_somebody_else_is_left_alone(content: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.json"

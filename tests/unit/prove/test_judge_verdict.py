@@ -189,7 +189,9 @@ class TestInvalid:
     def test_a_fault_that_did_not_act(self) -> None:
         story = a_killed_leader()
         story.events = [e for e in story.events if e.kind != "probe"]
-        assert self.reasons(verdict_of(story)) == ["fault"]
+        judged = verdict_of(story)
+        assert self.reasons(judged) == ["fault"]
+        assert {judged.cause_of(pause).rule for pause in judged.write_pauses} == {"none"}, "no pause comes of it"
 
     @pytest.mark.parametrize("own", [False, True])
     def test_a_broker_that_does_not_come_back(self, own: bool) -> None:
@@ -218,6 +220,11 @@ class TestInvalid:
         steps = [flaw.next_step for flaw in judged.flaws]
         assert (steps[0], steps[2]) == ("try it by hand", "it follows from what is said above")
         assert "check the command that should end the broker" in steps[1]
+
+    def test_brokers_that_nobody_has_looked_at(self) -> None:
+        story = a_killed_leader()
+        story.samples.clear()
+        assert self.reasons(verdict_of(story)) == ["samples"]
 
     def test_too_few_acknowledgements(self) -> None:
         assert self.reasons(verdict_of(a_killed_leader(), ok_before=1000)) == ["amount"]

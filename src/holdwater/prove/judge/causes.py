@@ -214,7 +214,7 @@ def _of_reorder(history: History, finding: Finding, settings: Settings) -> Cause
 def of_pause(history: History, pause: Pause, found: list[Round], stories: dict[int, Leadership]) -> Cause:
     """Rule 6: the fault, the return of a broker, the change of leader or the silent broker that overlaps the pause, and its setting."""
     one = round_of(found, pause.start_ns, pause.end_ns)
-    if one is not None and pause.start_ns <= (one.whole_ns or one.end_ns):
+    if one is not None and one.gone_ns and pause.start_ns <= (one.whole_ns or one.end_ns):
         if one.touches(pause.partition):
             return _of_pause_in_round(pause, one, stories.get(pause.partition, Leadership()))
         text = f"It falls into round {one.number}, but broker {one.broker} neither led nor replicated the partition."

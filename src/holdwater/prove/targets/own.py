@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from holdwater.prove.errors import RunFailed
+from holdwater.prove.errors import RunFailed, UsageError
 
+_WRONG_USAGE = 2
+"""Exit code of ``holdwater up`` for settings that can't be."""
 _READY_LIMIT_S = 60.0
 _STOP_LIMIT_S = 5.0
 _COMMAND_LIMIT_S = 30.0
@@ -41,7 +43,7 @@ class OwnCluster:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def open(self) -> None:
-        """Start the cluster and wait until it is ready. Raises ``RunFailed`` with what it said."""
+        """Start the cluster and wait until it is ready. Raises ``UsageError`` or ``RunFailed`` with what it said."""
         command = [
             *_HOLDWATER,
             "up",
@@ -63,6 +65,8 @@ class OwnCluster:
         while not self._ready_file.exists():
             if self._up.poll() is not None:
                 said = self._log.read_text(errors="replace").strip().splitlines()[-3:]
+                if self._up.returncode == _WRONG_USAGE:
+                    raise UsageError(" | ".join(said), "correct it in --brokers or -c key=value")
                 raise RunFailed(
                     f"holdwater up ended with exit code {self._up.returncode}: {' | '.join(said)}", f"its output is in {self._log}"
                 )
