@@ -264,6 +264,19 @@ def test_no_broker_outlives_a_supervisor_that_can_not_go_on(tmp_path: Path) -> N
     assert "stopped cleanly" in log.read_text()
 
 
+def test_a_ready_file_may_be_in_the_folder_of_a_new_cluster(tmp_path: Path) -> None:
+    data = tmp_path / "new" / "data"
+    command = [*HOLDWATER, "up", "--brokers", "1", "--port", "0", "--data", str(data), "--ready-file", str(data / "ready.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert any("Ctrl-C" in line for line in process.stdout)
+            assert json.loads((data / "ready.json").read_text())["brokers"]
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(40) == 0
+
+
 def test_a_ready_file_that_cannot_be_written_starts_nothing(tmp_path: Path) -> None:
     nowhere = tmp_path / "missing" / "ready.json"
     command = [*HOLDWATER, "up", "--port", "0", "--data", str(tmp_path / "data"), "--ready-file", str(nowhere)]

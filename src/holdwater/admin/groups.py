@@ -239,9 +239,11 @@ class Groups:
         answer = self._asking.ask_each([group_id], send)[group_id]
         if isinstance(answer, KafkaError):
             raise _not_moved(group_id, f"moving the offsets of group {group_id}", answer)
-        for each in answer.topic_partitions:
-            if each.error is not None:
-                raise _not_moved(group_id, f"moving {each.topic}-{each.partition} of group {group_id}", each.error)
+        failed = [each for each in answer.topic_partitions if each.error is not None]
+        if failed:
+            which = ", ".join(f"{each.topic}-{each.partition}" for each in failed)
+            others = "" if len(failed) == len(answer.topic_partitions) else " (the others were moved)"
+            raise _not_moved(group_id, f"moving {which} of group {group_id}{others}", failed[0].error)
 
 
 class Target:

@@ -10,8 +10,8 @@ Printed as a table on a terminal, as JSON lines into a pipe. The state "rebalanc
 Assigning or Reconciling; librdkafka does not tell which. A group that fails does not hide the others: errors are on standard error, and in
 JSON its line has "error" and "next".
 
-Exit codes: 0 done; 1 there is no such group, or the cluster refused, or it did not answer, or only a part of it did (list then prints what the
-others said); 2 usage; 3 its output cannot be written.
+Exit codes: 0 done; 1 there is no such group, or the cluster refused, or it did not answer, or only a part of it did (what the others said is
+printed all the same); 2 usage; 3 its output cannot be written.
 """
 
 import argparse
@@ -96,8 +96,9 @@ def _check_address(text: str) -> None:
     from holdwater.prove.errors import UsageError
 
     for part in text.split(","):
-        port = part.rpartition(":")[2] if ":" in part.rpartition("]")[2] else ""
-        if port and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
+        host, separator, port = part.strip().rpartition("://")[2].rpartition(":")
+        is_address = ":" in host and not host.endswith("]")  # of IPv6, without brackets, and so without a port
+        if separator and not is_address and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
             raise UsageError(f"-b {part}: {port} is no port", "name a broker: -b HOST:PORT")
 
 

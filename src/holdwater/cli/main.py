@@ -10,7 +10,6 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 EXIT_HELD, EXIT_BROKEN, EXIT_USAGE, EXIT_INVALID = 0, 1, 2, 3
@@ -60,10 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _stand_in_for_closed_streams() -> None:
     """A shell's ``>&-`` leaves Python without a stream: what is said goes nowhere then, and no file that is opened later gets its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number is this one
     if sys.stdout is None:
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
+        sys.stdout = open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - as long as the process
     if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+        sys.stderr = open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
 
 
 def is_no_room(failure: OSError) -> bool:

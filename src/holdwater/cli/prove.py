@@ -19,10 +19,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from holdwater.cli.main import write_no_more
 from holdwater.cli.numbers import natural, number, positive, seconds, whole
 
 _NOT_REPEATED = ("--evidence", "--junit")
-_EVIDENCE = Path("holdwater-evidence")
 _FOR_JUDGE = frozenset({"judge", "format", "junit"})
 
 
@@ -221,9 +221,18 @@ def _perform_in_turn(scenarios: list[Any], seed: int, arguments: argparse.Namesp
     code = show([outcome.report for outcome in outcomes], [outcome.evidence_hash for outcome in outcomes], arguments, without)
     if ended is None:
         return code
-    sys.stdout.flush()
-    said = _no_verdict(ended)
-    return code if code == 1 else max(code, said)
+    try:
+        print(f"holdwater prove: {without[0]} has no verdict", file=sys.stderr)
+        sys.stdout.flush()
+        return _worse(code, _no_verdict(ended))
+    except OSError:  # nothing can be said any more
+        write_no_more()
+        return _worse(code, 3)
+
+
+def _worse(verdicts: int, ended: int) -> int:
+    """The exit code of both: data that were lost stay lost, whatever came later."""
+    return verdicts if verdicts == 1 else max(verdicts, ended)
 
 
 class _InterruptOnce:

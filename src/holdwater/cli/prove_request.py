@@ -100,7 +100,7 @@ def _pairs(texts: list[str], flag: str) -> dict[str, str]:
 
 
 def client_settings(texts: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Settings for the producer and for the consumer: those that only one of them knows go to that one."""
+    """Settings for the producer and for the consumer: those that only one of them knows go to that one. Raises ``UsageError``."""
     given = _pairs(texts, "-X")
     producer = {key: value for key, value in given.items() if not key.startswith(_CONSUMER_ONLY)}
     consumer = {key: value for key, value in given.items() if not key.startswith(_PRODUCER_ONLY)}
@@ -108,7 +108,7 @@ def client_settings(texts: list[str]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def check_clients(scenarios: list[Scenario]) -> None:
-    """Let librdkafka itself refuse what it does not know, before anything is started."""
+    """Let librdkafka itself refuse what it does not know, before anything is started. Raises ``UsageError``."""
     for scenario in scenarios:
         try:
             Producer(_QUIET | scenario.workload.producer)
@@ -118,7 +118,10 @@ def check_clients(scenarios: list[Scenario]) -> None:
 
 
 def commands_of(arguments: argparse.Namespace, scenarios: list[Scenario]) -> Commands | None:
-    """How brokers of somebody else's cluster are handled, checked before anything is started; ``None`` for a cluster of our own."""
+    """How brokers of somebody else's cluster are handled, checked before anything is started; ``None`` for a cluster of our own.
+
+    Raises ``UsageError``.
+    """
     by_verb = {"start": arguments.start_command, "kill": arguments.kill_command, "terminate": arguments.stop_command}
     given = {verb: command for verb, command in by_verb.items() if command}
     if not arguments.bootstrap_server:

@@ -17,7 +17,7 @@ EVIDENCE = Path("holdwater-evidence")
 
 def check_junit_beside(path: Path, evidence: Path | None, scenarios: list[Scenario]) -> None:
     """Before a run: it may stand in the folder of the evidence, but not in place of a part of it. Raises ``UsageError``."""
-    folders = [folder_of(evidence, scenario.name, len(scenarios)) for scenario in scenarios] if evidence else []
+    folders = [folder_of(evidence, scenario.name, len(scenarios)) for scenario in scenarios] if evidence else [EVIDENCE / "any"]
     if any(is_of_a_run(folder, path) for folder in folders):
         raise UsageError(f"{path} is part of the evidence", "name another file with --junit")
     check_junit(path, evidence or EVIDENCE)
@@ -52,7 +52,7 @@ def show(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.N
     problem = _write_junit(reports, without or [], arguments.junit) if arguments.junit else ""
     if arguments.format == "json":
         shown = [report | {"evidence_sha256": value} if value else report for report, value in zip(reports, hashes, strict=True)]
-        print(json.dumps({"reports": shown} if len(arguments.scenario) > 1 else shown[0]))
+        print(json.dumps({"reports": shown, "without_verdict": without or []} if len(arguments.scenario) > 1 else shown[0]))
     else:
         for report, value in zip(reports, hashes, strict=True):
             print(text.render(report, value), end="")

@@ -92,13 +92,13 @@ def _try(folder: Path) -> None:
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another folder with --evidence") from error
     finally:
-        with suppress(OSError):
-            for each in missing:
+        for each in missing:
+            with suppress(OSError):
                 each.rmdir()
 
 
 class Run:
-    """See the module. Raises ``UsageError`` when the folder for saved cases is in use."""
+    """See the module. Raises ``UsageError`` when the folder for saved cases is in use, or cannot be written."""
 
     def __init__(self, wanted: Wanted, play: Play) -> None:
         self._wanted = wanted
@@ -107,7 +107,8 @@ class Run:
         self._folder = wanted.folder or Path("holdwater-evidence") / f"simulate-{time.strftime('%Y%m%dT%H%M%S')}-{first}"
         if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
             raise UsageError(f"{self._folder} is not an empty folder", "name another one with --evidence")
-        _try(self._folder)
+        if wanted.case is None:  # else nothing is saved
+            _try(self._folder)
         self._commit = commit()
         self._summary = Summary(wanted.plan)
         self._last: Outcome | None = None

@@ -9,6 +9,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from holdwater.cli.main import write_no_more
@@ -50,9 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         settings = settings_of(arguments.config)
         _check(arguments)
-        ReadyFile(arguments.ready_file).claim()
         if arguments.data is not None:
-            return _run(arguments, _made(Path(arguments.data).absolute()), settings)
+            return _run(arguments, _made(Path(arguments.data).absolute(), ReadyFile(arguments.ready_file)), settings)
+        ReadyFile(arguments.ready_file).claim()
         with tempfile.TemporaryDirectory(prefix="holdwater-", ignore_cleanup_errors=True) as directory:
             return _run(arguments, Path(directory), settings)
     except WrongUsage as problem:
@@ -134,11 +135,20 @@ def _check(arguments: argparse.Namespace) -> None:
         )
 
 
-def _made(directory: Path) -> Path:
+def _made(directory: Path, ready_file: ReadyFile) -> Path:
+    """The directory, in which the ready file may be; it does not stay when that can't be had."""
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise WrongUsage(f"can't create {directory}: {problem.strerror}") from problem
+    try:
+        ready_file.claim()
+    except ClusterError:
+        for each in missing:
+            with suppress(OSError):
+                each.rmdir()
+        raise
     return directory
 
 

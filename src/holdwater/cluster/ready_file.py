@@ -23,6 +23,8 @@ class ReadyFile:
         """
         if self._path is None:
             return
+        if not self._path.name or self._path.is_dir():
+            raise ClusterError(f"the ready file {self._path} is a folder; name a file with --ready-file")
         self._remove_old()
         part = self._part()
         try:
@@ -57,7 +59,7 @@ class ReadyFile:
 
     def _part(self) -> Path:
         assert self._path is not None
-        return self._path.with_name(f"{self._path.name}.part")
+        return self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
 
     def _unwritable(self, problem: OSError) -> ClusterError:
         return ClusterError(f"can't write the ready file {self._path}: {problem.strerror or problem}; name another with --ready-file")

@@ -37,10 +37,11 @@ def without_secrets(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_of_a_run(folder: Path, path: Path) -> bool:
-    """Whether a run that writes its evidence to ``folder`` keeps something under this path itself."""
+    """Whether a run that writes its evidence to ``folder`` keeps something under this path itself, or needs it for a folder."""
     whole = {(folder / name).resolve() for name in (RUN, TIMELINE, SAMPLES, FINAL, VERDICT, REPORT_TEXT, REPORT_PAGE, SUMS)}
     within = {(folder / name).resolve() for name in (HISTORY, LOGS)}
-    return path.resolve() in whole or not within.isdisjoint((path.resolve(), *path.resolve().parents))
+    above = (folder.resolve(), *folder.resolve().parents)
+    return path.resolve() in (*whole, *above) or not within.isdisjoint((path.resolve(), *path.resolve().parents))
 
 
 class Evidence:

@@ -63,15 +63,15 @@ def perform(request: Request, progress: Progress) -> Outcome:
     run_id = mix(request.seed, 0, time.time_ns() & 0xFFFFFFFF)
     topic = request.topic or f"holdwater-{scenario.name}-{run_id:016x}"[:60]
     session = Session(scenario, target, evidence, topic, run_id, request.seed)
-    broken = False
+    is_recorded, verdict = False, ""
     try:
         interrupted = _record(request, session, progress)
-        outcome = replace(report_on(evidence.folder, progress), interrupted=interrupted)
-        broken = outcome.report["verdict"] == BROKEN
-        return outcome
+        is_recorded = True
+        outcome = report_on(evidence.folder, progress)
+        verdict = outcome.report["verdict"]
     finally:
-        if session.leaves_topic:
-            _clear(session, progress, broken=broken)
+        cleared = not session.leaves_topic or _clear(session, progress, keep=verdict == BROKEN or (is_recorded and not verdict))
+    return replace(outcome, interrupted=interrupted or not cleared)
 
 
 def _record(request: Request, session: Session, progress: Progress) -> bool:
@@ -103,14 +103,22 @@ def _record(request: Request, session: Session, progress: Progress) -> bool:
     return isinstance(ended, KeyboardInterrupt)
 
 
-def _clear(session: Session, progress: Progress, *, broken: bool) -> None:
-    """Leave nothing on a cluster that is not ours, but for the log that was found broken: it is what somebody will want to look at."""
-    if broken:
+def _clear(session: Session, progress: Progress, *, keep: bool) -> bool:
+    """Leave nothing on a cluster that is not ours, but for the log of a run that is broken, or that may be: somebody will want to look at it.
+
+    Returns whether it was left to end.
+    """
+    if keep:
         progress.note(f"the topic {session.topic} stays on the cluster to be looked at: delete it by hand afterwards")
-        return
-    why = session.remove_topic()
+        return True
+    try:
+        why = session.remove_topic()
+    except KeyboardInterrupt:
+        progress.note(f"the topic {session.topic} may stay on the cluster: interrupted while it was deleted")
+        return False
     if why:
         progress.note(f"the topic {session.topic} stays on the cluster, delete it by hand: {why}")
+    return True
 
 
 def _write_run(request: Request, session: Session) -> None:

@@ -253,9 +253,9 @@ class Session:
         return self._created and not self.target.owned
 
     def remove_topic(self) -> str:
-        """Remove the run's topic; returns why it could not be, empty when it is gone. Never raises."""
-        admin = AdminClient({"bootstrap.servers": self.target.bootstrap()})  # it must live until the answer is there
+        """Remove the run's topic; returns why it could not be, empty when it is gone."""
         try:
+            admin = AdminClient({"bootstrap.servers": self.target.bootstrap()})  # it must live until the answer is there
             admin.delete_topics([self.topic], request_timeout=10)[self.topic].result(15)
         except (KafkaException, TimeoutError) as error:
             return _text_of(error)

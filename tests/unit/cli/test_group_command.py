@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka.admin import OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
 
 from holdwater.admin.groups import Target
-from holdwater.cli.group import table
+from holdwater.cli.group import _check_address, table
 from holdwater.cli.main import main
 
 WRONG_PLACES = ("@noon", "@-5", "@", "1_0", "+1_0", "٣", " 1", "+", "+-1", "1.5", "99999999999999999999", "@9223372036854775808")
@@ -30,6 +30,7 @@ WRONG_PLACES = ("@noon", "@-5", "@", "1_0", "+1_0", "٣", " 1", "+", "+-1", "1.5
         (("list", "-b", "h:1", "-X", "nonsense"), "no key=value"),
         (("list", "-b", "127.0.0.1:9092,127.0.0.1:85711"), "-b 127.0.0.1:85711: 85711 is no port\nnext: name a broker"),
         (("list", "-b", "[::1]:abc"), "-b [::1]:abc: abc is no port"),
+        (("list", "-b", "SSL://h:0"), "-b SSL://h:0: 0 is no port"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,6 +40,11 @@ def test_wrong_usage(arguments: tuple[str, ...], why: str, capsys: pytest.Captur
         code = leaving.code
     assert code == 2
     assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["h", "h:9092 , i:1", "PLAINTEXT://h", "SSL://h:65535", "fe80::abcd", "[fe80::abcd]", "[::1]:9092"])
+def test_addresses_that_librdkafka_takes(address: str) -> None:
+    _check_address(address)
 
 
 def test_a_setting_that_librdkafka_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:

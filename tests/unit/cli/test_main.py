@@ -58,7 +58,14 @@ def test_what_cannot_be_written_is_said_once(arguments: list[str], unbuffered: s
 @pytest.mark.parametrize("closed", ["1", "2"])
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [("--help", 0), ("group list -b 127.0.0.1:1", 1), ("simulate --seed 1 --fault-seconds 1", 0), ("prove nosuch", 2), ("nosuch", 2)],
+    [
+        ("--help", 0),
+        ("group list -b 127.0.0.1:1", 1),
+        ("simulate --seed 1 --fault-seconds 1", 0),
+        ("prove nosuch", 2),
+        ("prove 'n\\377'", 2),
+        ("nosuch", 2),
+    ],
 )
 def test_a_stream_that_was_closed_before_takes_nothing(arguments: str, code: int, closed: str) -> None:
     shell = f"{sys.executable} -m holdwater {arguments} {closed}>&-"

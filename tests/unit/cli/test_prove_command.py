@@ -292,7 +292,7 @@ class TestJunit:
         assert main(["prove", "--judge", str(tmp_path / "e"), "--junit", str(tmp_path / "e" / "junit.xml")]) == 0
 
     @pytest.mark.parametrize(
-        "name", ["run.json", "report.html", "SHA256SUMS", "logs/junit.xml", "history/a/b.xml", "../evidence/verdict.json"]
+        "name", ["run.json", "report.html", "SHA256SUMS", "logs/junit.xml", "history/a/b.xml", "../evidence/verdict.json", "", ".."]
     )
     def test_it_does_not_take_the_place_of_evidence_that_is_still_to_come(
         self, name: str, finished: Finished, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -360,16 +360,28 @@ class TestAfterAVerdict:
         assert said.out.startswith("HELD in this run")
         assert said.err.endswith(said_last)
 
-    @pytest.mark.parametrize("fault", [RunFailed("no broker answers", "start one")])
-    def test_broken_stays_broken(self, finished: Finished, capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.parametrize(
+        ("fault", "said"),
+        [
+            (RunFailed("no broker answers", "start one"), "no broker answers"),
+            (OSError(errno.ENOSPC, "No space left on device"), ""),
+            (BrokenPipeError(), ""),
+        ],
+    )
+    def test_broken_stays_broken(
+        self, said: str, finished: Finished, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(prove, "write_no_more", lambda: None)
         finished.outcome.report["verdict"] = "broken"
         assert main(self.TWICE) == 1
-        assert "no broker answers" in capsys.readouterr().err
+        assert said in capsys.readouterr().err
 
     @pytest.mark.parametrize("fault", [RunFailed("no broker answers", "start one")])
     def test_no_page_is_green(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         assert main([*self.TWICE, "leader-election", "--format", "json", "--junit", str(tmp_path / "junit.xml")]) == 3
-        assert [report["verdict"] for report in json.loads(capsys.readouterr().out)["reports"]] == ["held"]
+        shown = json.loads(capsys.readouterr().out)
+        assert [report["verdict"] for report in shown["reports"]] == ["held"]
+        assert shown["without_verdict"] == ["leader-election"] * 2
         suites = ET.parse(tmp_path / "junit.xml").findall("testsuite")
         assert [suite.get("errors") for suite in suites] == ["0", "1", "1"]
         assert [suite.get("name") for suite in suites[1:]] == ["leader-election"] * 2

@@ -135,6 +135,7 @@ class TestFailed:
         said = capsys.readouterr()
         assert (said.out, f"cannot write to {folder}: Not a directory\nnext: name another folder" in said.err) == ("", True)
         assert call(held, "--seeds", "3", folder=tmp_path / "new" / "e") == 0
+        assert call(held, "--seeds", "3", folder=tmp_path / "new" / ("x" * 300)) == 2
         assert not (tmp_path / "new").exists(), "nothing stays of the attempt"
 
     def test_the_first_failure_is_enough(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

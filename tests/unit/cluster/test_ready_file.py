@@ -88,6 +88,13 @@ def test_one_that_cannot_be_written_is_refused_before_the_cluster_starts(tmp_pat
             ReadyFile(str(path)).claim()
 
 
+@pytest.mark.parametrize("path", [".", "/", "folder"])
+def test_a_folder_is_no_ready_file(path: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ClusterError, match="is a folder; name a file with --ready-file"):
+        ReadyFile(str(tmp_path / path) if path == "folder" else path).claim()
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"pid": 1}', '"data"'])
 def test_a_file_of_somebody_else_is_left_alone(content: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.json"

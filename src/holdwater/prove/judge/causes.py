@@ -67,8 +67,8 @@ _FOLLOWS = {
 
 
 def _same_partitions(finding: Finding, of: Finding) -> bool:
-    """Whether every partition with the one has the other, too."""
-    return {place.partition for place in finding.ranges} <= {place.partition for place in of.ranges}
+    """Whether every partition with the one has the other, too, as far as is told."""
+    return not finding.ranges_left_out and {place.partition for place in finding.ranges} <= {place.partition for place in of.ranges}
 
 
 def explain(history: History, findings: dict[str, Finding], settings: Settings) -> None:

@@ -53,7 +53,7 @@ def _of_the_course(history: History, found: list[Round], planned_rounds: int) ->
     ]
     if len(found) < planned_rounds and not flawed and not told and all(one.whole_ns for one in found):
         flawed.append(Flaw("rounds", f"{len(found)} of {planned_rounds} rounds took place", "see timeline.jsonl in the evidence"))
-    if planned_rounds and not any(sample.partitions for sample in history.samples):
+    if planned_rounds and not flawed and not any(sample.partitions for sample in history.samples):
         reason = "no broker was seen to say who leads and who is in sync, so nothing is known of leader epochs and high watermarks"
         flawed.append(Flaw("samples", reason, "see samples.jsonl in the evidence"))
     for event in history.events_of("topic-had-data"):

@@ -2,7 +2,6 @@
 
 from struct import pack, unpack_from
 
-from holdwater.broker.coordinators.hosted import HostedShard
 from holdwater.kernel.errors import ErrorCode
 from holdwater.sim.coordination.asking import LATER
 from holdwater.sim.coordination.member import NOT_A_MEMBER, RETRY_US, Member
@@ -179,8 +178,8 @@ class ClassicMember(Member):
     def _count_on(self, indexes: list[int]) -> None:
         """It has these partitions, unless it falls silent, or does not come when the group rebalances."""
         if self.ledger.has_leases:
-            lease_ms = min(self.plan.session_timeout_ms, self.plan.rebalance_timeout_ms) if self.is_sure and self.is_bound else 0
-            self.ledger.leased(self.member_id, indexes, self._heard_us, lease_ms, self.scheduler.now_us)
+            lease_ms = min(self.plan.session_timeout_ms, self.plan.rebalance_timeout_ms) if self.coordinator is not None else 0
+            self.ledger.leased(self.member_id, indexes, self._heard_us, lease_ms, self.scheduler.now_us, by=self.coordinator)
 
     def lose_everything(self) -> None:
         """See ``Member``."""
@@ -214,16 +213,14 @@ class ClassicMember(Member):
         generation = self.generation
         self.on_heartbeat(request, _HEARTBEAT_VERSION, HeartbeatResponse)
         asked_us = self.scheduler.now_us
-        asked = self._watch.group_coordinator(self.plan.name)
-        self.ask_group(request, _HEARTBEAT_VERSION, HeartbeatResponse, lambda response: self._heard(generation, asked_us, asked, response))
+        self.ask_group(request, _HEARTBEAT_VERSION, HeartbeatResponse, lambda response: self._heard(generation, asked_us, response))
 
-    def _heard(self, generation: int, asked_us: int, asked: HostedShard | None, response: HeartbeatResponse | None) -> None:
-        """``asked``: the coordinator then, if it had loaded the group: one that has not takes whoever asks for a member."""
+    def _heard(self, generation: int, asked_us: int, response: HeartbeatResponse | None) -> None:
+        """Nothing follows of the word of one that had not loaded the group: it takes whoever asks for a member."""
         if response is None or generation != self.generation or self.is_dead:
             return
         if not response.error_code:
-            self.is_sure = self.is_sure and asked is not None and asked is self._watch.group_coordinator(self.plan.name)
-            if self.is_sure:
+            if self.coordinator is not None:
                 self._heard_us = max(asked_us, self._heard_us)
             if not self._joining:
                 self._count_on(sorted(self.tenures))

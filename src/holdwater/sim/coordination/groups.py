@@ -65,6 +65,13 @@ class Lease(NamedTuple):
     """Until then the coordinator can't have fenced the member, nor waited in vain for it to give the partition up."""
 
 
+class Promise(NamedTuple):
+    """A lease that counts once its coordinator has committed something in its leader epoch: until then another may come that knows nothing of it."""
+
+    by: object
+    lease: Lease
+
+
 class GroupLedger:
     """See the module."""
 
@@ -81,6 +88,9 @@ class GroupLedger:
         self._owners: dict[tuple[int, int], str] = {}
         """Who was told to own a partition in a generation: instance id or member id."""
         self._leases: dict[int, Lease] = {}
+        self._promises: dict[int, Promise] = {}
+        self._bound: object = None
+        """The coordinator that is known to have committed something in its leader epoch."""
         self._left_us: dict[str, int] = {}
         self._epochs: dict[str, tuple[int, int]] = {}
         self._told_us: dict[tuple[str, int], int] = {}
@@ -121,8 +131,9 @@ class GroupLedger:
     # --- C1, C2: member epochs
 
     def heartbeat_answered(
-        self, member_id: str, member_epoch: int, owned: list[int], asked_us: int, lease_ms: int, now_us: int, *, since_us: int = NEVER_US
-    ) -> None:
+        self, member_id: str, member_epoch: int, owned: list[int], asked_us: int, lease_ms: int, now_us: int,
+        *, since_us: int = NEVER_US, by: object = None,
+    ) -> None:  # fmt: skip
         """A member of KIP-848 was told its member epoch, and that it may have ``owned``, which it takes. C1: its member epoch does not fall.
 
         ``since_us``: when it asked first since the last answer. From then on the coordinator may have waited for it to give something up.
@@ -134,23 +145,39 @@ class GroupLedger:
         if before is None or member_epoch > before[1]:
             self._history.count("member-epoch")
             self._epochs[member_id] = (now_us, member_epoch)
-        self.leased(member_id, owned, min(since_us, asked_us), lease_ms, now_us)
+        self.leased(member_id, owned, min(since_us, asked_us), lease_ms, now_us, by=by)
 
-    def leased(self, member_id: str, owned: list[int], asked_us: int, lease_ms: int, now_us: int) -> None:
+    def bound(self, by: object, now_us: int) -> None:
+        """A coordinator has committed something in its leader epoch: whoever comes after it knows all that it has ever said."""
+        self._bound = by
+        promises, self._promises = self._promises, {}
+        for index, (who, promised) in promises.items():
+            lease = self._leases.get(index)
+            if who is not by or promised.until_us <= now_us:
+                continue
+            if lease is not None and lease.member_id == promised.member_id:
+                self._leases[index] = lease._replace(until_us=max(promised.until_us, lease.until_us))
+            elif lease is None or lease.until_us <= now_us:
+                self._leases[index] = promised
+
+    def leased(self, member_id: str, owned: list[int], asked_us: int, lease_ms: int, now_us: int, *, by: object = None) -> None:
         """A member was told that it may have ``owned``. C2: what is new to it was given up before by who had it, or that one may be fenced by now.
 
         ``lease_ms``: how long the coordinator has to wait for it; 0 when it was told by a broker that is the coordinator no more, and does
-        not know it, or that has committed nothing in its leader epoch: the next coordinator may not have heard of the member, or have
-        fenced it before, and may have given the partition to another.
+        not know it: the next coordinator has not heard of the member, and may have given the partition to another. ``by``: the coordinator
+        whose word it is; nothing follows of it before that one is ``bound``.
         """
         until_us = asked_us + int(PATIENCE * lease_ms) * 1000
-        is_news = until_us > now_us
-        """Otherwise nothing follows of it: the member stood still meanwhile, or was told by who can't know."""
+        is_bound = by is self._bound
+        is_news = is_bound and until_us > now_us
+        """Otherwise nothing follows of it now: the member stood still meanwhile, or was told by who can't know, or by one that is not bound."""
         for index in owned:
             self._owned_us[member_id, index] = now_us
+            if not is_bound and by is not None:
+                self._promises[index] = Promise(by, Lease(member_id, now_us, until_us))
             lease = self._leases.get(index)
             if lease is not None and lease.member_id == member_id:
-                self._leases[index] = lease._replace(until_us=max(until_us, lease.until_us))
+                self._leases[index] = lease._replace(until_us=max(until_us, lease.until_us) if is_bound else lease.until_us)
             elif lease is None or lease.until_us <= now_us:
                 if is_news:
                     self._leases[index] = Lease(member_id, now_us, until_us)
@@ -166,6 +193,9 @@ class GroupLedger:
         for index, lease in list(self._leases.items()):
             if lease.member_id == member_id and index not in kept:
                 self._leases[index] = lease._replace(until_us=-1)
+        for index, promise in list(self._promises.items()):
+            if promise.lease.member_id == member_id and index not in kept:
+                del self._promises[index]
 
     def starts_over(self, member_id: str) -> None:
         """A member joins with member epoch 0."""

@@ -7,6 +7,7 @@ zombie. A member that crashes says nothing any more.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from holdwater.broker.coordinators.hosted import HostedShard
 from holdwater.kernel.errors import ErrorCode
 from holdwater.kernel.rng import Rng
 from holdwater.sim.cluster import SimCluster
@@ -97,8 +98,8 @@ class Member(Client):
         """Whether it has its assignment, and knows of nothing that is to change."""
         self.is_sure = False
         """Whether the answer that has just come is from the coordinator, and not from one that was replaced and does not know it."""
-        self.is_bound = False
-        """Whether it is sure, and any later coordinator knows what it rests on: see ``Watch.is_bound``."""
+        self.coordinator: HostedShard | None = None
+        """Who has just answered, when it had loaded the group as it was asked, and is its coordinator still."""
         self.is_dead = False
         """Whether it is no member, and never will be again: another process took its place, or it has left."""
         self.on_work: Callable[[], None] = self._finish_jobs
@@ -181,14 +182,19 @@ class Member(Client):
     ) -> None:
         """Ask the group's coordinator."""
 
+        asked = self._watch.group_coordinator(self.plan.name)
+
         def answered(response: Any) -> None:
             is_sure = self.group.is_in_office(self._watch.newest)
-            self.awake(self._hear, on_reply, response, is_sure, is_sure and self._watch.is_bound(self.plan.name))
+            is_same = is_sure and asked is self._watch.group_coordinator(self.plan.name)
+            if is_same and asked is not None and _is_bound(asked):
+                self.ledger.bound(asked, self.scheduler.now_us)
+            self.awake(self._hear, on_reply, response, is_sure, asked if is_same else None)
 
         self.group.ask(message, version, response_class, answered, timeout_us)
 
-    def _hear(self, on_reply: Callable[[Any], None], response: Any, is_sure: bool, is_bound: bool) -> None:
-        self.is_sure, self.is_bound = is_sure, is_bound
+    def _hear(self, on_reply: Callable[[Any], None], response: Any, is_sure: bool, coordinator: HostedShard | None) -> None:
+        self.is_sure, self.coordinator = is_sure, coordinator
         on_reply(response)
 
     def note(self, api: str, error_code: int, expected: frozenset[ErrorCode]) -> None:
@@ -381,3 +387,11 @@ def offset_fetch(group: str, indexes: list[int], member_id: str | None = None, m
     topic = OffsetFetchRequest.OffsetFetchRequestTopics(name=JOBS, partition_indexes=indexes)
     asked = OffsetFetchRequest.OffsetFetchRequestGroup(group_id=group, member_id=member_id, member_epoch=member_epoch, topics=[topic])
     return OffsetFetchRequest(groups=[asked], require_stable=True)
+
+
+def _is_bound(coordinator: HostedShard) -> bool:
+    """Whether whoever coordinates its groups later knows all that it does: a record of its own leader epoch is committed.
+
+    Before, records that its predecessor appended, and nobody committed, may still come back with a leader that holds them.
+    """
+    return coordinator.replica.high_watermark > coordinator.replica.epoch_start_offset

@@ -93,7 +93,7 @@ class ModernMember(Member):
         self._unanswered_since_us = min(asked.at_us, self._unanswered_since_us)
 
         def answered(response: ConsumerGroupHeartbeatResponse | None) -> None:
-            self._answered(asked, self._lease_ms if self.is_bound else 0, response)
+            self._answered(asked, self._lease_ms if self.coordinator is not None else 0, response)
 
         self.ask_group(request, _VERSION, ConsumerGroupHeartbeatResponse, answered, _TIMEOUT_US)
 
@@ -135,7 +135,8 @@ class ModernMember(Member):
         gone = [index for index in self.tenures if index not in target]
         now = self.scheduler.now_us
         since_us, self._unanswered_since_us = self._unanswered_since_us, NEVER_US
-        self.ledger.heartbeat_answered(self.member_id, self.generation, target, asked_us, lease_ms, now, since_us=since_us)
+        by = self.coordinator
+        self.ledger.heartbeat_answered(self.member_id, self.generation, target, asked_us, lease_ms, now, since_us=since_us, by=by)
         if target != sorted(self.tenures):
             self.trace.line(self.name, f"owns {target} in member epoch {self.generation} of {self.plan.name}")
         if not gone:

@@ -112,16 +112,6 @@ class Watch:
                     return found
         return None
 
-    def is_bound(self, group_id: str) -> bool:
-        """Whether whoever coordinates a group later knows all that its coordinator does: a record of its own leader epoch is committed.
-
-        Before, it answers from what is committed, and records that its predecessor appended and never committed may still come back with
-        a leader that holds them.
-        """
-        found = self.group_coordinator(group_id)
-        replica = found.partition.replica if found is not None else None
-        return isinstance(replica, LeaderReplica) and replica.high_watermark > replica.epoch_start_offset
-
     def count(self, name: str) -> None:
         """Something was met."""
         self.counters[name] = self.counters.get(name, 0) + 1

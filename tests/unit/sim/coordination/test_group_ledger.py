@@ -100,6 +100,39 @@ class TestMemberEpochs:
         made.heartbeat_answered("b", 2, [0], 6_000_000, LEASE_MS, 6_100_000)
         assert found(lambda: made.heartbeat_answered("a", 1, [0], 0, LEASE_MS, 6_200_000)) == ""
 
+    def promised(self) -> GroupLedger:
+        """A member that its coordinator, which had committed nothing in its leader epoch, has told that it may have a partition."""
+        made = ledger(has_leases=True)
+        made.bound("old", 0)
+        made.heartbeat_answered("a", 1, [0], 0, LEASE_MS, 100, by="new")
+        return made
+
+    def test_the_word_of_a_coordinator_that_has_committed_nothing_does_not_count_yet(self) -> None:
+        made = self.promised()
+        made.bound("newest", 150)
+        assert found(lambda: made.heartbeat_answered("b", 2, [0], 200, LEASE_MS, 300, by="newest")) == ""
+
+    def test_its_word_counts_once_it_has_committed_something(self) -> None:
+        made = self.promised()
+        made.bound("new", 150)
+        assert found(lambda: made.heartbeat_answered("b", 2, [0], 200, LEASE_MS, 300, by="new")) == "C2"
+
+    def test_its_word_proves_nothing_against_another(self) -> None:
+        made = ledger(has_leases=True)
+        made.bound("old", 0)
+        made.heartbeat_answered("b", 2, [0], 0, LEASE_MS, 100, by="old")
+        assert found(lambda: made.heartbeat_answered("a", 1, [0], 200, LEASE_MS, 300, by="new")) == ""
+        made.bound("new", 350)
+        assert found(lambda: made.heartbeat_answered("b", 2, [0], 350, LEASE_MS, 400, by="new")) == "", "the first has it as before"
+
+    def test_what_was_given_up_or_has_run_out_counts_no_more(self) -> None:
+        for told_us, gives_up in ((200, True), (4_000_200, False)):
+            made = self.promised()
+            if gives_up:
+                made.gave_up("a", [])
+            made.bound("new", told_us)
+            assert found(lambda: made.heartbeat_answered("b", 2, [0], told_us, LEASE_MS, told_us + 1, by="new")) == ""  # noqa: B023
+
 
 class TestTheRightToCommit:
     def test_a_commit_of_an_old_generation_that_was_sent_after_the_next_was_told(self) -> None:
