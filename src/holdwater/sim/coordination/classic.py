@@ -33,6 +33,8 @@ class ClassicMember(Member):
     _heart_beats = False
     _is_in_consumer_group = False
     _joining_since_us = 0
+    _owned_said: tuple[int, ...] = ()
+    """What it said that it owns when it joined last: what it has lost since was kept for it, and is handed on when it joins again."""
     _heard_us = 0
     """After that the coordinator has begun to wait for it anew: with a heartbeat, or when all had joined a generation. Who joins or syncs again in
     a generation that it had joined is told, and the coordinator waits no longer than before, as in Kafka.
@@ -65,6 +67,7 @@ class ClassicMember(Member):
             self.after(RETRY_US, self._join_now)
             return
         plan = self.plan
+        self._owned_said = tuple(sorted(self.tenures))
         request = JoinGroupRequest(
             group_id=plan.name,
             session_timeout_ms=plan.session_timeout_ms,
@@ -72,7 +75,7 @@ class ClassicMember(Member):
             member_id=self.member_id,
             group_instance_id=self.instance_id,
             protocol_type="consumer",
-            protocols=[JoinGroupRequest.JoinGroupRequestProtocol(name="in turn", metadata=_subscription(sorted(self.tenures)))],
+            protocols=[JoinGroupRequest.JoinGroupRequestProtocol(name="in turn", metadata=_subscription(list(self._owned_said)))],
         )
         asked_us = self.scheduler.now_us
         timeout_us = plan.rebalance_timeout_ms * 1000 + _SLACK_US
@@ -156,8 +159,7 @@ class ClassicMember(Member):
         indexes = _assigned(response.assignment)
         self.trace.line(self.name, f"owns {indexes} in generation {self.generation} of {self.plan.name}")
         self.ledger.synced(self.instance_id or self.member_id, self.generation, indexes, self.scheduler.now_us)
-        gone = [index for index in self.tenures if index not in indexes]
-        if not gone:
+        if all(index in indexes for index in (*self.tenures, *self._owned_said)):
             self._count_on(indexes)
             self.is_stable = True
             self.assign(indexes)
