@@ -250,9 +250,11 @@ def test_no_broker_outlives_a_supervisor_that_can_not_go_on(tmp_path: Path) -> N
     ready.parent.mkdir()
     command = [*HOLDWATER, "up", "--brokers", "1", "--port", "0", "--data", str(tmp_path / "data"), "--ready-file", str(ready)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
         while not log.exists():
             assert process.poll() is None
-            time.sleep(0.002)
+            assert time.monotonic() < deadline
+            time.sleep(0.002)  # the folder must be gone before the cluster is ready, some 300 ms later
         ready.parent.rmdir()
         try:
             _, said = process.communicate(timeout=60)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +45,15 @@ def check_junit(path: Path, evidence: Path | None = None) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}", "name another file with --junit") from error
 
 
-def show(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.Namespace, without: list[str] | None = None) -> int:
+def show(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.Namespace, without: Sequence[str] = ()) -> int:
     """Write the JUnit file and print the verdicts, whether it could be written or not; returns the exit code.
 
     ``without`` names the scenarios that have no verdict.
     """
-    problem = _write_junit(reports, without or [], arguments.junit) if arguments.junit else ""
+    problem = _write_junit(reports, without, arguments.junit) if arguments.junit else ""
     if arguments.format == "json":
         shown = [report | {"evidence_sha256": value} if value else report for report, value in zip(reports, hashes, strict=True)]
-        print(json.dumps({"reports": shown, "without_verdict": without or []} if len(arguments.scenario) > 1 else shown[0]))
+        print(json.dumps({"reports": shown, "without_verdict": list(without)} if len(arguments.scenario) > 1 else shown[0]))
     else:
         for report, value in zip(reports, hashes, strict=True):
             print(text.render(report, value), end="")
@@ -64,7 +65,7 @@ def show(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.N
     return code
 
 
-def _write_junit(reports: list[dict[str, Any]], without: list[str], path: Path) -> str:
+def _write_junit(reports: list[dict[str, Any]], without: Sequence[str], path: Path) -> str:
     """Returns what went wrong; empty when it is written."""
     try:
         path.write_text(junit.render(reports, without), encoding="utf-8")

@@ -1,6 +1,7 @@
 """Ends of logs and where offsets are moved to: what is not known is never taken for something else."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError
@@ -17,7 +18,8 @@ class Ends:
 
     def __init__(self, groups: Groups, *answers: tuple[int, int]) -> None:
         self.answers = list(answers)
-        groups._asking = SimpleNamespace(ask_each=self.ask_each)  # type: ignore[assignment]
+        stand_in: Any = SimpleNamespace(ask_each=self.ask_each)
+        groups._asking = stand_in
 
     def ask_each(self, places: list[tuple[str, int]], _: object) -> dict[tuple[str, int], object]:
         answer = self.answers.pop(0)
@@ -83,10 +85,25 @@ def test_a_partition_without_a_leader_is_named(groups: Groups, monkeypatch: pyte
     assert (gone["end"], "error" in gone) == (None, False), "a topic that was deleted has no end"
 
 
+def answered(groups: Groups, *codes: int | None) -> AdminError:
+    """What comes of a move when the coordinator answers with these errors, by partition."""
+    places = [
+        SimpleNamespace(topic="t", partition=number, error=None if code is None else KafkaError(code)) for number, code in enumerate(codes)
+    ]
+    stand_in: Any = SimpleNamespace(ask_each=lambda *_: {"g": SimpleNamespace(topic_partitions=places)})
+    groups._asking = stand_in
+    with pytest.raises(AdminError) as refused:
+        groups.move("g", [{"topic": "t", "partition": number, "target": 0} for number in range(len(codes))])
+    return refused.value
+
+
 @pytest.mark.parametrize("code", [KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError._TIMED_OUT])  # pyright: ignore[reportPrivateUsage]
 def test_what_may_have_been_moved_is_said_so(code: int, groups: Groups) -> None:
-    place = SimpleNamespace(topic="t", partition=0, error=KafkaError(code))
-    groups._asking = SimpleNamespace(ask_each=lambda *_: {"g": SimpleNamespace(topic_partitions=[place])})  # type: ignore[assignment]
-    with pytest.raises(AdminError, match="nobody knows whether offsets were moved: moving t-0 of group g") as refused:
-        groups.move("g", [{"topic": "t", "partition": 0, "target": 0}])
-    assert refused.value.next_step.endswith("look before you try again: holdwater group offsets g")
+    refused = answered(groups, code)
+    assert str(refused).startswith("nobody knows whether offsets were moved: moving t-0 of group g: ")
+    assert refused.next_step.endswith("look before you try again: holdwater group offsets g")
+
+
+def test_what_was_moved_beside_what_was_refused_is_said_so(groups: Groups) -> None:
+    code = KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert str(answered(groups, None, code, code)).startswith("moving t-1, t-2 of group g (the others were moved): ")

@@ -1,5 +1,6 @@
 """JUnit XML, for CI pages: a suite per scenario, a case per expectation. Broken is a failure, invalid an error, skipped is skipped."""
 
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -7,12 +8,12 @@ from holdwater.prove.report.text import actual_text, expected_text
 from holdwater.prove.report.text import render as as_text
 
 
-def render(reports: list[dict[str, Any]], without: list[str] | None = None) -> str:
+def render(reports: list[dict[str, Any]], without: Sequence[str] = ()) -> str:
     """The document, with an XML declaration. The scenarios ``without`` a verdict are errors: a page that is green has seen all of them."""
     root = ET.Element("testsuites", name="holdwater prove")
     for report in reports:
         root.append(_suite(report))
-    for scenario in without or []:
+    for scenario in without:
         root.append(_suite_without_verdict(scenario))
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"

@@ -125,13 +125,12 @@ class TestMemberEpochs:
         made.bound("new", 350)
         assert found(lambda: made.heartbeat_answered("b", 2, [0], 350, LEASE_MS, 400, by="new")) == "", "the first has it as before"
 
-    def test_what_was_given_up_or_has_run_out_counts_no_more(self) -> None:
-        for told_us, gives_up in ((200, True), (4_000_200, False)):
-            made = self.promised()
-            if gives_up:
-                made.gave_up("a", [])
-            made.bound("new", told_us)
-            assert found(lambda: made.heartbeat_answered("b", 2, [0], told_us, LEASE_MS, told_us + 1, by="new")) == ""  # noqa: B023
+    @pytest.mark.parametrize(("told_us", "kept"), [pytest.param(200, [], id="given up"), pytest.param(4_000_200, [0], id="run out")])
+    def test_what_was_given_up_or_has_run_out_counts_no_more(self, told_us: int, kept: list[int]) -> None:
+        made = self.promised()
+        made.gave_up("a", kept)
+        made.bound("new", told_us)
+        assert found(lambda: made.heartbeat_answered("b", 2, [0], told_us, LEASE_MS, told_us + 1, by="new")) == ""
 
 
 class TestTheRightToCommit:
