@@ -115,7 +115,7 @@ def test_brokers_that_do_not_answer_hide_nothing_of_the_others(
             silent = f"127.0.0.1:{cluster.ports[3]}"
             code, rows, said = tell("list", at=silent)
             assert (code, rows) == (1, [])
-            assert said == f"holdwater group: no broker answers at {silent}: no answer within 3 s\nnext: check --bootstrap-server\n"
+            assert said == f"holdwater group: no broker answers at {silent}\nnext: check --bootstrap-server\n"
         finally:
             send(cluster.directory, "resume", 3)
 

@@ -75,11 +75,11 @@ class Client:
         return found
 
     def nobody(self) -> AdminError:
-        """That no broker answers, and why."""
-        why = f"no answer within {REQUEST_S:g} s" if self._trouble is None else _plain(self._trouble.str())
+        """That no broker answers, and why if librdkafka says it; it gives up a connection some seconds before the request's own limit."""
+        why = "" if self._trouble is None else f": {_plain(self._trouble.str())}"
         refused = self._trouble is not None and self._trouble.code() == _CREDENTIALS
         next_step = "check the credentials in -X or --command-config" if refused else "check --bootstrap-server"
-        return AdminError(f"no broker answers at {self._address}: {why}", next_step)
+        return AdminError(f"no broker answers at {self._address}{why}", next_step)
 
     def silent(self) -> list[str]:
         """The brokers of the cluster that are not connected, or owe an answer: ``ID (HOST:PORT)``."""
