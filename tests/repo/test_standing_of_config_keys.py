@@ -1,6 +1,7 @@
 """What the table of configuration keys says about each key's effect is true: a user is warned exactly where a key does nothing.
 
-A key acts when the source names it, or, for a broker key that gives a topic key its default, when the source names the topic key.
+A key acts when the source names it, or, for a broker key that gives a topic key its default, when the source names the topic key. Neither
+a rule that compares keys nor a topic that is made with a value acts on a key.
 """
 
 from pathlib import Path
@@ -10,12 +11,17 @@ from holdwater.kernel.configs.keys import Key, broker_keys, group_keys, topic_ke
 ROOT = Path(__file__).parents[2]
 CLUSTER = ("kernel", "storage", "core", "broker", "node", "cluster")
 """Where a key can act on a broker; the tools speak of keys of clients and of other clusters."""
-SOURCE = "\n".join(
-    path.read_text()
-    for folder in CLUSTER
-    for path in sorted((ROOT / "src/holdwater" / folder).rglob("*.py"))
-    if path.name != "table.py" or path.parent.name != "configs"
-)
+NO_ACTING = {"kernel/configs/table.py": "", "kernel/configs/broker.py": "_PAIRS = (", "broker/coordinators/topics.py": "    def _topic("}
+"""Files, or what in them begins there, that name keys without acting on them."""
+
+
+def acting(path: Path) -> str:
+    begin = NO_ACTING.get(path.relative_to(ROOT / "src/holdwater").as_posix())
+    text = path.read_text()
+    return text if begin is None else text[: text.index(begin)]
+
+
+SOURCE = "\n".join(acting(path) for folder in CLUSTER for path in sorted((ROOT / "src/holdwater" / folder).rglob("*.py")))
 
 
 def is_named(key: Key) -> bool:

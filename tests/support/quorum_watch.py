@@ -1,4 +1,4 @@
-"""What must hold over all members of a quorum at once, checked after every step of one (INVARIANTS.md M1 to M4)."""
+"""What must hold over all members of a quorum at once, checked after every step of one (M1 to M4 in docs/invariants.md)."""
 
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """What must hold over all members, always (INVARIANTS.md M1 to M4)."""
+    """What must hold over all members, always (M1 to M4 in docs/invariants.md)."""
 
     def __init__(self, cluster: "Cluster") -> None:
         self._cluster = cluster

@@ -1,7 +1,7 @@
 """The table of APIs: which versions are served on which listeners, who may use them, and the function that answers.
 
-Each file in ``handlers/`` holds one API and declares one ``Api``. A request that no row fits is answered as Kafka does: ApiVersions of an
-unknown version with version 0 and UNSUPPORTED_VERSION, anything else by closing the connection.
+Each file in ``handlers/`` holds one API, or a family of them, and declares an ``Api`` for each. A request that no row fits is answered as
+Kafka does: ApiVersions of an unknown version with version 0 and UNSUPPORTED_VERSION, anything else by closing the connection.
 """
 
 from collections.abc import Callable

@@ -5,7 +5,7 @@ leases, ``wall_ms`` for what is stored. After the events of one wake of its loop
 changed and syncs what is due, and sleeps until ``next_deadline``. What leaves goes through the ``Transport``. Nothing here blocks but the disk.
 
 Parts: ``metadata`` (quorum member and image), ``controller_host`` (the active controller, when it is here), ``controller`` (the way to it),
-``lifecycle`` (registration, heartbeats, stop), ``replicas`` with ``fetchers`` and ``isr``, ``handlers`` (one file per API).
+``lifecycle`` (registration, heartbeats, stop), ``replicas`` with ``fetchers`` and ``isr``, ``handlers`` (one file per API or family of them).
 """
 
 from collections.abc import Callable
@@ -52,7 +52,7 @@ from holdwater.wire.messages import RequestHeader
 
 API_VERSIONS_KEY = 18
 CLIENT_BUDGET = 20_000
-"""Structs and elements that one client's frame may hold (SECURITY: S4)."""
+"""Structs and elements that one client's frame may hold."""
 CONTROLLER_BUDGET = 2_000_000
 """The same for the controllers' listener, where only nodes of the cluster speak."""
 LINGER_MS = 1500

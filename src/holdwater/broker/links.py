@@ -15,7 +15,7 @@ from holdwater.wire.codec import ProtocolError, decoder
 from holdwater.wire.codec.frames import encode_request, response_header_version
 
 INTER_BROKER_BUDGET = 2_000_000
-"""Element budget for answers from other nodes of the cluster, which are trusted more than clients (SECURITY: S4)."""
+"""Element budget for answers from other nodes of the cluster, which are trusted more than clients."""
 
 _CORRELATION = Struct(">i")
 

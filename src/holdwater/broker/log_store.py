@@ -24,7 +24,7 @@ class LogStore(Protocol):
         ...
 
     def damage(self, topic_partition: TopicPartition) -> str | None:
-        """What is wrong with a stored log below what was committed, ``None`` when it is sound (INVARIANTS R13)."""
+        """What is wrong with a stored log below what was committed, ``None`` when it is sound (R13 in docs/invariants.md)."""
         ...
 
     def cut_damage(self, topic_partition: TopicPartition) -> None:

@@ -18,7 +18,7 @@ class RecordCheck(NamedTuple):
 
     needs_keys: bool
     limit_bytes: int
-    """Most bytes that one batch may unpack to (SECURITY: S5)."""
+    """Most bytes that one batch may unpack to."""
 
 
 def record_check(texts: Mapping[str, str], config: BrokerConfig) -> RecordCheck | None:

@@ -2,6 +2,8 @@
 
 Its log directories must have been formatted (meta.properties). --format does that: for a new cluster with this node as its only voter, or,
 with --cluster-id, for a node that joins: a broker, or one of the controllers that every node's controller.quorum.voters names.
+
+Exit codes: 0 stopped as asked; 1 it cannot run; 2 usage, or a configuration that cannot be.
 """
 
 import argparse

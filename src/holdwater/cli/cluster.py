@@ -2,6 +2,8 @@
 
 kill is SIGKILL (a crash), stop is an orderly stop, pause and resume are SIGSTOP and SIGCONT, start starts a broker that is down on its
 old data. The cluster is found by --data, by --ready-file, or by itself when just one runs.
+
+Exit codes: 0 done; 1 it could not be done, or no such cluster runs; 2 usage.
 """
 
 import argparse

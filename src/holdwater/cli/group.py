@@ -67,11 +67,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _act(arguments: argparse.Namespace) -> int:
     """The command line is judged as a whole before a broker is asked anything."""
-    from holdwater.admin import Groups
+    from holdwater.admin import AdminError, Groups
+    from holdwater.prove.errors import UsageError
 
     _check_names(arguments)
     target = _target(arguments) if arguments.what == "offsets" else None
-    groups = Groups(_config(arguments))
+    try:
+        groups = Groups(_config(arguments))
+    except AdminError as refused:  # nothing was sent yet: librdkafka does not take a setting
+        raise UsageError(str(refused), refused.next_step) from None
     if target is not None:
         return _move(groups, arguments, target)
     return _COMMANDS[arguments.what](groups, arguments)

@@ -40,8 +40,12 @@ def _add_target(group: Any) -> None:
     group.add_argument("-b", "--bootstrap-server", metavar="HOST:PORT,...", help="an existing cluster instead of one of our own")
     group.add_argument("--start-command", metavar="CMD", help="starts broker {id} again, on its old data")
     group.add_argument("--kill-command", metavar="CMD", help="ends broker {id} without warning (SIGKILL)")
-    group.add_argument("--stop-command", metavar="CMD", help="asks broker {id} to stop (SIGTERM)")
-    group.add_argument("--pid-file-pattern", metavar="PATH", help="pid file of broker {id}, for signals instead of commands")
+    group.add_argument("--stop-command", metavar="CMD", help="asks broker {id} to stop (SIGTERM); leader-election never does")
+    group.add_argument(
+        "--pid-file-pattern",
+        metavar="PATH",
+        help="pid file of broker {id}, for signals instead of --kill-command; starting takes --start-command",
+    )
     group.add_argument("--brokers", type=positive, default=3, metavar="N", help="brokers of our own cluster (default %(default)s)")
     group.add_argument(
         "-c", "--config", action="append", default=[], metavar="KEY=VALUE", help="broker setting of our own cluster; repeatable"

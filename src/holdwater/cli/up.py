@@ -3,6 +3,11 @@
 Every node is a process of its own, broker and controller in one. With --data the cluster keeps its records and is the same when it is
 started again; without, it lives in a temporary directory that goes with it. From another terminal, `holdwater cluster kill|stop|pause|
 resume|start ID` acts on one broker.
+
+Where Kafka's defaults are for one broker, those here are for a cluster: topics have up to three replicas, and min.insync.replicas is 2 from
+three brokers on; -c changes it.
+
+Exit codes: 0 stopped as asked; 1 it could not start; 2 usage.
 """
 
 import argparse
@@ -34,14 +39,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of ``holdwater up``."""
     parser.add_argument("--brokers", type=whole, metavar="N", help=f"number of brokers (default {_BROKERS})")
     parser.add_argument(
-        "--port", type=whole, metavar="PORT", help=f"port of the first broker, the others follow; 0 takes free ones (default {_PORT})"
+        "--port",
+        type=whole,
+        metavar="PORT",
+        help=f"port of the first broker, the others follow, their controllers listen 100 above; 0 takes free ones (default {_PORT})",
     )
     parser.add_argument("--host", metavar="ADDRESS", help=f"address to listen on (default {_HOST})")
     parser.add_argument("--insecure-listen", action="store_true", help="allow an address that other machines reach; there is no encryption")
     parser.add_argument("--data", metavar="DIR", help="keep the cluster in DIR (default: a temporary directory)")
     parser.add_argument("--racks", metavar="A,B,C", help="racks, dealt out to the brokers in turn")
     parser.add_argument(
-        "-c", "--config", action="append", default=[], metavar="KEY=VALUE", help="a broker setting, by Kafka's key; repeatable"
+        "-c",
+        "--config",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a broker setting, by Kafka's key; repeatable; kept with --data",
     )
     parser.add_argument("--ready-file", metavar="FILE", help="write bootstrap, brokers and their pids to FILE as JSON when ready")
 

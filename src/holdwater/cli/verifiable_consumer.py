@@ -3,7 +3,10 @@
 The flags and the lines are those of Kafka's org.apache.kafka.tools.VerifiableConsumer; the client is librdkafka.
 
 On an error that it will not get over (no offset and no reset policy, an invalid topic, a fenced instance id) it says on stderr what is wrong,
-leaves in order, and exits with 1, where Kafka's exits with 0. Brokers that are down and a topic that is not there yet are waited for.
+leaves in order, and exits with 1, where Kafka's exits with 0. At the start a broker must answer;
+brokers that go down later and a topic that is not there yet are waited for.
+
+Exit codes: 0 --max-messages were consumed; 1 see above; 2 usage, or no broker answers; 128 + the signal that ended it.
 """
 
 import argparse

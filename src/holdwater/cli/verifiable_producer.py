@@ -2,6 +2,8 @@
 
 The flags and the lines are those of Kafka's org.apache.kafka.tools.VerifiableProducer; the client is librdkafka.
 As in Kafka's, nothing is sent again: a message that fails is told as refused, and may have been written all the same.
+
+Exit codes: 0 --max-messages were sent; 2 usage, or no broker answers; 128 + the signal that ended it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The laboratory: whole clusters in virtual time, from a seed (DESIGN, D12).
+"""The laboratory: whole clusters in virtual time, from a seed (docs/simulation.md).
 
 The brokers are those that ship; the network, the disks and the clocks are not. ``run.simulate`` plays one seed, ``cluster.SimCluster`` is
 what hand-written stories are told with.

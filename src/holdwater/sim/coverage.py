@@ -180,7 +180,10 @@ FLOORS: dict[str, int] = {
 themselves: a new one is on the list as soon as it is in its own table."""
 
 _OF_OTHER_SEEDS = (
+    "error UNKNOWN_TOPIC_ID",
+    "error UNKNOWN_TOPIC_OR_PARTITION",
     "error admin TOPIC_ALREADY_EXISTS",
+    "error fetch UNKNOWN_TOPIC_ID",
     "error late UNKNOWN_TOPIC_ID",
     "workload deleted-topic-refused",
     "workload late-fetch",

@@ -86,8 +86,8 @@ class Summary:
 
     @property
     def is_standard(self) -> bool:
-        """Whether seeds are played as they were meant: only then can floors be judged."""
-        return self.plan == Plan()
+        """Whether seeds are played as they are meant, with or without groups and transactions in each: only then can floors be judged."""
+        return self.plan in (Plan(), Plan(coordination=True))
 
     @property
     def floors_count(self) -> bool:

@@ -2,7 +2,7 @@
 
 
 class SafetyViolation(Exception):  # noqa: N818 - the name of one of the three ways in which a run fails
-    """Something that must never happen did. ``code`` is the invariant's in INVARIANTS.md."""
+    """Something that must never happen did. ``code`` is the invariant's in docs/invariants.md."""
 
     def __init__(self, code: str, why: str) -> None:
         super().__init__(f"{code}: {why}")

@@ -1,11 +1,11 @@
 """One replica's log of one partition: kernel.ports.Log over segments, leader epochs and producers.
 
-Invariants, besides those of ``kernel.ports.Log``:
+Invariants (codes: docs/invariants.md), besides those of ``kernel.ports.Log``:
 - segments are contiguous and rising; all but the last (the active one) never change; ``log_start_offset`` lies in the first one or after it;
 - what a failed append left behind is cut away before anything else is written, or the log refuses every later append;
 - a log whose sync failed takes and syncs nothing more: the kernel may have dropped what was to be written, and would call it written;
 - ``synced_end_offset`` never passes what the files, their directory entries and the leader-epoch file hold durably; before a cut,
-  ``before_cut`` has stored where, so that a recovery point or high watermark on disk never speaks of bytes that came later (INVARIANTS R12);
+  ``before_cut`` has stored where, so that a recovery point or high watermark on disk never speaks of bytes that came later (R12);
 - until a cut is synced a power loss may bring back what it removed: ``unsynced_cut`` says from where, and no higher high watermark is stored;
 - before segments below a new log start go, ``before_removal`` has stored it: some may come back after a power loss, and not all (R14).
 

@@ -3,11 +3,11 @@
 What a crash leaves is an intact prefix and possibly a torn tail. The scan starts with the segment that holds the last record below the
 recovery point, since everything before it was synced, and checks what can go wrong with a batch: its CRC, its offset (the next one), its
 leader epoch (neither negative nor falling; below the recovery point the very one of the leader-epoch file). These cover the 21 head bytes
-that the CRC leaves out (INVARIANTS R13).
+that the CRC leaves out (R13 in docs/invariants.md).
 
 At the first batch that fails, one of two things happens. Bytes that were never synced and hold nothing committed that is known of are a torn
 tail: cut away, with a ``LogEvent``. But when the place lies below the recovery point, or below the high watermark with intact batches after
-it, this is damage: nothing is cut, and the log opens with ``damage`` set, for the caller to take the replica offline (rule 5 of INVARIANTS).
+it, this is damage: nothing is cut, and the log opens with ``damage`` set, for the caller to take the replica offline.
 So it is with a log whose first segments are missing: a power loss takes entries of a directory in any order.
 
 Opening twice gives the same log as opening once, whatever was interrupted (R12).

@@ -1,7 +1,7 @@
 """Which segments may go by age or size (KIP-107 aside): how far a log's start may move up.
 
 Both say the base offset of the first segment that stays, the log end offset when none does. Segments go from the oldest on, never one that
-reaches above the high watermark (INVARIANTS R14), so every replica decides for itself, as in Apache Kafka.
+reaches above the high watermark (R14 in docs/invariants.md), so every replica decides for itself, as in Apache Kafka.
 """
 
 from holdwater.storage.chain import SegmentChain

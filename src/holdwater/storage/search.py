@@ -1,6 +1,6 @@
-"""Searches by timestamp (ListOffsets): the only place where storage opens a batch of records.
+"""Searches by timestamp (ListOffsets), for which a batch of records is opened.
 
-A batch that cannot be opened (its records were never checked, D4) counts as one record with the batch's largest timestamp.
+A batch that cannot be opened (its records were never checked) counts as one record with the batch's largest timestamp.
 """
 
 from typing import TYPE_CHECKING

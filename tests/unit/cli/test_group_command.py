@@ -48,7 +48,7 @@ def test_addresses_that_librdkafka_takes(address: str) -> None:
 
 
 def test_a_setting_that_librdkafka_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["group", "list", "-b", "h:1", "-X", "no.such=1"]) == 1
+    assert main(["group", "list", "-b", "h:1", "-X", "no.such=1"]) == 2
     said = capsys.readouterr().err
     assert 'No such configuration property: "no.such"' in said
     assert "next: correct it in -X or --command-config" in said

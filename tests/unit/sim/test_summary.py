@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
+import pytest
 from tests.support.campaigns import FORTY, GUILTY, fault, outcome
 
 from holdwater.sim.coverage import JUDGED_FROM_SEEDS
 from holdwater.sim.report import render
-from holdwater.sim.run import CRASH, LIVENESS, SAFETY, Outcome, Plan
+from holdwater.sim.run import CRASH, HELD, LIVENESS, SAFETY, Outcome, Plan
 from holdwater.sim.shrink import Shrunk, way
-from holdwater.sim.summary import Failure, Summary, first_of_each_way, replay_command
+from holdwater.sim.summary import BROKEN, Failure, Summary, first_of_each_way, replay_command
 
 FLOORS = {"fault kill": 100, "error NOT_LEADER_OR_FOLLOWER": 1}
 
@@ -105,6 +106,18 @@ def test_seeds_that_all_have_groups_or_transactions_are_not_asked_for_what_other
         asked = [each["counter"] for each in made["floors"]["unmet"]]
         assert "workload group-joined" in asked
         assert ("workload topic-recreated" in asked) is not coordination
+
+
+@pytest.mark.parametrize(
+    ("plan", "judged"),
+    [(Plan(), True), (Plan(coordination=True), True), (Plan(fault_ms=30_000), False), (Plan(bugs=("dedupe-off",)), False)],
+)
+def test_floors_are_judged_of_seeds_as_they_are_drawn_with_and_without_groups(plan: Plan, judged: bool) -> None:
+    summary = Summary(plan)
+    for seed in range(JUDGED_FROM_SEEDS):
+        summary.add(outcome(seed), 1.0)
+    assert summary.floors_count is judged
+    assert summary.verdict(interrupted=False) == (BROKEN if judged else HELD)
 
 
 def test_the_command_says_what_is_not_standard() -> None:

@@ -1,1 +1,1 @@
-"""One file per API. ``table`` collects them."""
+"""One file per API, or family of them. ``table`` collects them."""

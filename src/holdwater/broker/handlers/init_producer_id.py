@@ -1,4 +1,4 @@
-"""InitProducerId (key 22), versions 0 to 6: a producer id, and for a transactional producer its epoch (KIP-98, KIP-360, KIP-890)."""
+"""InitProducerId (key 22), versions 0 to 5: a producer id, and for a transactional producer its epoch (KIP-98, KIP-360, KIP-890)."""
 
 from typing import TYPE_CHECKING
 

@@ -140,7 +140,7 @@ class Controller:
         self._timers.note_record(record, mono_ms)
 
     def on_broker_disconnected(self, broker_id: int, mono_ms: int) -> bool:
-        """A broker's session connection closed: shorten its lease (D11). Returns whether ``next_deadline`` moved."""
+        """A broker's session connection closed: shorten its lease (docs/decisions/0002). Returns whether ``next_deadline`` moved."""
         return self._context.leases.shorten(broker_id, mono_ms)
 
     # Time

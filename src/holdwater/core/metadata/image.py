@@ -1,6 +1,6 @@
 """The metadata image: what the committed metadata log adds up to, as one value that is never changed (KIP-500).
 
-Invariants (M5, M6, M8 of the design's list): an image is the fold of a prefix of the log, each record once and in order; a partition's
+Invariants (M5, M6, M8 in docs/invariants.md): an image is the fold of a prefix of the log, each record once and in order; a partition's
 leader is in its ISR or there is none; ISR and ELR are disjoint parts of the replicas; snapshot and tail give the same image as the log.
 ``builder`` makes the next image from one and the records of a batch.
 """

@@ -22,7 +22,7 @@ Where it differs from Apache Kafka 4.4, on purpose, and still speaks the same pr
 - a resigned leader names nobody as leader, so that nobody fetches from it;
 - a follower whose log parts from the leader's below the leader's log start loads the snapshot, where Kafka truncates it to the log start.
 
-Invariants of the whole (INVARIANTS.md): at most one leader in a quorum epoch (M1); quorum epoch and vote are durable before they are
+Invariants of the whole (docs/invariants.md): at most one leader in a quorum epoch (M1); quorum epoch and vote are durable before they are
 spoken, one vote in a quorum epoch (M2); committed records agree on all members (M3); what is under the high watermark is synced on a
 majority of the voters (M4).
 """

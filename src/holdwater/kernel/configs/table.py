@@ -34,7 +34,7 @@ broker.session.timeout.ms	int	9000		static	acts	How long the controller waits fo
 client.quota.callback.class	class	~		static	none	A Java class that decides client quotas
 compression.gzip.level	int	-1	gzip-level	cluster	later	Level used when the broker compresses with gzip itself
 compression.lz4.level	int	9	1..17	cluster	later	Level used when the broker compresses with lz4 itself
-compression.type	string	producer	one:uncompressed,zstd,lz4,snappy,gzip,producer	cluster	acts	Compression of stored batches; producer keeps what the producer chose
+compression.type	string	producer	one:uncompressed,zstd,lz4,snappy,gzip,producer	cluster	later	Compression of stored batches; producer keeps what the producer chose
 compression.zstd.level	int	3	-131072..22	cluster	later	Level used when the broker compresses with zstd itself
 config.providers	list		members:	cluster	none	Java classes that fetch values of other keys from elsewhere; never interpolated here
 connection.failed.authentication.delay.ms	int	500<100	0..	static	later	How long a connection that failed to authenticate is kept waiting before it is closed
@@ -248,7 +248,7 @@ process.roles	list	!	members:broker,controller nonempty	static	acts	What this no
 producer.id.expiration.check.interval.ms	int	600000	1..	static	acts	How often expired producer states are removed
 producer.id.expiration.ms	int	86400000	1..	cluster	acts	How long the state of a silent producer is kept
 producer.purgatory.purge.interval.requests	int	1000		static	none	Cleaning interval of waiting produce requests
-queued.max.request.bytes	long	268435456<-1		static	acts	Bytes of requests that wait to be handled; beyond it the broker stops reading
+queued.max.request.bytes	long	268435456<-1		static	later	Bytes of requests that wait to be handled; beyond it the broker stops reading
 queued.max.requests	int	500	1..	static	later	Requests that wait to be handled
 quota.window.num	int	11	1..	static	later	Samples kept for client quotas
 quota.window.size.seconds	int	1	1..	static	later	Length of each of those samples
@@ -415,7 +415,7 @@ TOPIC_KEYS = """\
 cleanup.policy	list	delete	members:compact,delete	topic log.cleanup.policy	acts	What happens to old segments: delete, compact, or both
 compression.gzip.level	int	-1	gzip-level	topic compression.gzip.level	later	Level used when the broker compresses with gzip itself
 compression.lz4.level	int	9	1..17	topic compression.lz4.level	later	Level used when the broker compresses with lz4 itself
-compression.type	string	producer	one:uncompressed,zstd,lz4,snappy,gzip,producer	topic compression.type	acts	Compression of stored batches; producer keeps what the producer chose
+compression.type	string	producer	one:uncompressed,zstd,lz4,snappy,gzip,producer	topic compression.type	later	Compression of stored batches; producer keeps what the producer chose
 compression.zstd.level	int	3	-131072..22	topic compression.zstd.level	later	Level used when the broker compresses with zstd itself
 delete.retention.ms	long	86400000	0..	topic log.cleaner.delete.retention.ms	acts	How long compaction keeps a deletion (a record without value) for readers to see
 errors.deadletterqueue.group.enable	boolean	false		topic	later	Whether the topic takes dead letters of share groups

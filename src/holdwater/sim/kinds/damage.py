@@ -2,7 +2,7 @@
 
 A log is damaged where the next start looks at it: in the segments that recovery scans after a crash, which are those from the one with the
 last record below the recovery point on. Damage below those is met by whoever reads it, and nothing repairs it: a follower refuses it for
-ever, and a leader can serve it to nobody (INVARIANTS rule 5 asks for a repair from a peer; this is not there).
+ever, and a leader can serve it to nobody (nobody repairs it from a peer, as in Kafka).
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 A batch is a head of 21 bytes that brokers rewrite (base offset, length, leader epoch, magic, CRC) and a body that stays as the producer
 made it. The CRC covers the body only, so a damaged head must be noticed some other way: by rising offsets, by the length reaching the next
-batch, by the leader-epoch cache (INVARIANTS R13).
+batch, by the leader-epoch cache (R13 in docs/invariants.md).
 """
 
 from collections.abc import Iterator
