@@ -85,6 +85,8 @@ class SimNode:
         self._on_late_wake: Callable[[], None] = _nothing
         self._stands_still = False
         """Whether the disk holds the process up."""
+        self.stalls_until_us = 0
+        """When the disk lets, or has let, the process go on."""
         self._held = False
         """Whether events wait: it is paused, or stands still."""
         self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
@@ -280,6 +282,7 @@ class SimNode:
     def _take_stall(self) -> int:
         """How long the disk has held the process up since it was last asked."""
         stall_us, self.disk.stall_us = self.disk.stall_us, 0
+        self.stalls_until_us = self._scheduler.now_us + stall_us
         return stall_us
 
     def _stand_still(self) -> None:

@@ -44,6 +44,7 @@ def test_a_disk_operation_that_takes_its_time_holds_the_process_up() -> None:
     stall_once(node, "sync")
     cluster.until("the disk takes its time", lambda: node.disk.on_operation is None, 10_000)
     begin_us = cluster.scheduler.now_us
+    assert node.stalls_until_us == begin_us + STALL_US
     cluster.run(STALL_US // 1000 + 1_000)
     assert not spoke_between(cluster, node, begin_us + 25_000, begin_us + STALL_US)
     assert spoke_between(cluster, node, begin_us + STALL_US, begin_us + STALL_US + 500_000)
@@ -58,6 +59,7 @@ def test_a_process_that_the_disk_holds_up_may_be_killed() -> None:
     node.kill()
     node.start()
     cluster.until("it is back", lambda: node.state == "RUNNING", 1_000)
+    assert node.stalls_until_us <= cluster.scheduler.now_us
     cluster.run(2 * STALL_US // 1000)
     cluster.until("it is taken back", cluster.all_unfenced, 20_000)
 
