@@ -81,9 +81,9 @@ class Story:
             sends.append(one)
         return self
 
-    def unknown(self, count: int = 1, **where: int) -> "Story":
+    def unknown(self, count: int = 1, *, writer: int = 0, partition: int = 0, at_s: float = 0.0) -> "Story":
         """Sends without an answer."""
-        return self.send(count, state=State.UNKNOWN, **where)
+        return self.send(count, writer=writer, partition=partition, at_s=at_s, state=State.UNKNOWN)
 
     def log(
         self,
@@ -207,7 +207,7 @@ def a_killed_leader(*, pause_s: float = 2.0, controller: bool = False) -> Story:
     story.sample(0.1, 2, PartitionView(0, 1, 0, (1, 2, 3), (), (1, 2, 3), -1))
     story.event("kill", 10, broker=1, controller=controller, led=[0], replicated=[1])
     story.event("probe", 10.1, what="kill", ok=True, broker=1)
-    story.event("condition", 11, name="leaders-elsewhere", ok=True, limit_s=30)
+    story.event("condition", 13.8, name="leaders-elsewhere", ok=True, limit_s=60)
     # One write waits through the whole pause.
     story.send(1, at_s=10.0)
     waiting = story.sends[0][-1]

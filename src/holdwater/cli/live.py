@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from holdwater.prove.progress import Progress
+from holdwater.prove.report.characters import printable
 
 _PLAIN_EVERY_S = 5.0
 _MANY_WAITING = 1000
@@ -23,7 +24,7 @@ class Plain:
         self._figured = 0.0
 
     def _line(self, text: str) -> None:
-        print(f"{time.monotonic() - self._start:6.1f} s  {text}", file=self._out, flush=True)
+        print(f"{time.monotonic() - self._start:6.1f} s  {printable(text)}", file=self._out, flush=True)
 
     def phase(self, text: str) -> None:
         """A line."""
@@ -54,7 +55,7 @@ class Terminal:
     def _print(self, style: str, text: str) -> None:
         from rich.text import Text
 
-        self._console.print(Text.assemble((self._clock(), "dim"), (text, style)))
+        self._console.print(Text.assemble((self._clock(), "dim"), (printable(text), style)))
 
     def _clock(self) -> str:
         return f"{time.monotonic() - self._start:6.1f} s  "

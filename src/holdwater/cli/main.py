@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not is_no_room(failure):
             raise
         write_no_more()
-        print(f"holdwater: cannot write: {failure.strerror}\nnext: make room where the output goes", file=sys.stderr)
+        say_unwritten("holdwater", failure)
         return EXIT_INVALID
 
 
@@ -81,7 +81,24 @@ def is_no_room(failure: OSError) -> bool:
 
 def write_no_more() -> None:
     """What is still to be written would fail again when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _to_nowhere(sys.stdout)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _to_nowhere(sys.stderr)
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def say_unwritten(who: str, failure: OSError) -> None:
+    """That the output could not be written, on standard error, which may lead to the same place. Never raises."""
+    next_step = "\nnext: make room where the output goes" if is_no_room(failure) else ""
+    try:
+        print(f"{who}: cannot write: {failure.strerror}{next_step}", file=sys.stderr, flush=True)
+    except OSError:
+        _to_nowhere(sys.stderr)
 
 
 def _run(arguments: list[str]) -> int:

@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,11 @@ def _no_verdict(ended: BaseException) -> int:
 
 
 def _complain(error: Exception, next_step: str) -> None:
-    print(f"holdwater prove: {error}", file=sys.stderr)
+    from holdwater.prove.report.characters import printable
+
+    print(f"holdwater prove: {printable(str(error))}", file=sys.stderr)
     if next_step:
-        print(f"next: {next_step}", file=sys.stderr)
+        print(f"next: {printable(next_step)}", file=sys.stderr)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -170,9 +173,8 @@ def _judge_again(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{arguments.junit} is part of the evidence", "name another file with --junit")
         check_junit(arguments.junit)
     judgement = judge_folder(arguments.judge)
-    if not judgement.evidence_hash:
-        print(f"holdwater prove: {arguments.judge} has no SHA256SUMS, so nothing says whether it is what was recorded", file=sys.stderr)
-    return show([document(judgement)], [judgement.evidence_hash], arguments)
+    unsealed = f"holdwater prove: {arguments.judge} has no SHA256SUMS, so nothing says whether it is what was recorded"
+    return show([document(judgement)], [judgement.evidence_hash], arguments, notes=[] if judgement.evidence_hash else [unsealed])
 
 
 def _refuse_what_judging_ignores(arguments: argparse.Namespace) -> None:
@@ -222,7 +224,9 @@ def _perform_in_turn(scenarios: list[Any], seed: int, arguments: argparse.Namesp
         if outcomes[-1].interrupted:
             break
     without = [scenario.name for scenario in scenarios[len(outcomes) :]]
-    code = show([outcome.report for outcome in outcomes], [outcome.evidence_hash for outcome in outcomes], arguments, without)
+    have = "has" if len(without) == 1 else "have"
+    cut = [f"holdwater prove: interrupted; {', '.join(without)} {have} no verdict"] if without and ended is None else []
+    code = show([outcome.report for outcome in outcomes], [outcome.evidence_hash for outcome in outcomes], arguments, without, notes=cut)
     if ended is None:
         return code
     try:
@@ -263,14 +267,18 @@ def _perform_one(scenario: Any, seed: int, arguments: argparse.Namespace, comman
     given = arguments.evidence
     folder = folder_of(given, scenario.name, len(arguments.scenario)) if given else EVIDENCE / f"{scenario.name}-{stamp}-{seed}"
     evidence = Evidence(folder)
+    outcome: Any = None
     try:
         with progress_for(scenario.title, seed, folder) as progress:
             target = _target(arguments, commands, evidence, progress)
             try:
-                return perform(Request(scenario, target, evidence, seed, _argv(arguments, scenario.name), arguments.topic), progress)
+                outcome = perform(Request(scenario, target, evidence, seed, _argv(arguments, scenario.name), arguments.topic), progress)
             finally:
                 target.close()
+        return outcome
     except KeyboardInterrupt as interrupt:
+        if outcome is not None:  # it has its verdict; what was left to do was to clear up
+            return replace(outcome, interrupted=True)
         raise _interrupted(folder) from interrupt
     finally:
         evidence.close()

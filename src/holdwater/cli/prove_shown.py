@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from holdwater.cli.main import EXIT_BROKEN, say_unwritten, write_no_more
 from holdwater.prove.errors import UsageError
 from holdwater.prove.evidence import is_of_a_run
 from holdwater.prove.report import junit, text
@@ -45,24 +46,50 @@ def check_junit(path: Path, evidence: Path | None = None) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}", "name another file with --junit") from error
 
 
-def show(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.Namespace, without: Sequence[str] = ()) -> int:
+def show(
+    reports: list[dict[str, Any]],
+    hashes: list[str],
+    arguments: argparse.Namespace,
+    without: Sequence[str] = (),
+    *,
+    notes: Sequence[str] = (),
+) -> int:
     """Write the JUnit file and print the verdicts, whether it could be written or not; returns the exit code.
 
-    ``without`` names the scenarios that have no verdict.
+    ``without`` names the scenarios that have no verdict, ``notes`` are for standard error. Data that were lost stay lost even if nobody can
+    be told; what keeps any other verdict from being told is raised.
     """
-    problem = _write_junit(reports, without, arguments.junit) if arguments.junit else ""
+    code = exit_code([report["verdict"] for report in reports], complete=not without)
+    try:
+        problem = _write_junit(reports, without, arguments.junit) if arguments.junit else ""
+        _print(reports, hashes, arguments, without)
+        for note in [*notes, *([f"holdwater prove: {problem}"] if problem else [])]:
+            print(note, file=sys.stderr)
+        return code or (3 if problem else 0)
+    except (OSError, KeyboardInterrupt) as failure:
+        if code != EXIT_BROKEN:
+            raise
+        write_no_more()
+        if isinstance(failure, OSError):
+            say_unwritten("holdwater prove", failure)
+        return code
+
+
+def _print(reports: list[dict[str, Any]], hashes: list[str], arguments: argparse.Namespace, without: Sequence[str]) -> None:
+    """The verdicts, to the last byte: a reader that is gone, or no room, must be noticed here."""
     if arguments.format == "json":
         shown = [report | {"evidence_sha256": value} if value else report for report, value in zip(reports, hashes, strict=True)]
         print(json.dumps({"reports": shown, "without_verdict": list(without)} if len(arguments.scenario) > 1 else shown[0]))
     else:
         for report, value in zip(reports, hashes, strict=True):
-            print(text.render(report, value), end="")
-    code = exit_code([report["verdict"] for report in reports])
-    if problem:
-        sys.stdout.flush()
-        print(f"holdwater prove: {problem}", file=sys.stderr)
-        return code or 3
-    return code
+            print(_encodable(text.render(report, value)), end="")
+    sys.stdout.flush()
+
+
+def _encodable(shown: str) -> str:
+    """What a standard output that is not UTF-8 cannot take is shown as Python would write it, rather than not at all."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _write_junit(reports: list[dict[str, Any]], without: Sequence[str], path: Path) -> str:

@@ -4,12 +4,13 @@ run.json         what was run: arguments, versions, seed, settings, scenario, pl
 timeline.jsonl   what happened, with monotonic times
 samples.jsonl    what each broker said of leaders, ISR, ELR and high watermarks
 history/         column files of sends, answers, reads and of the final log
-final.json       where each log began and ended, where the consumers stood
+final.json       where each log began and ended, where the consumers stood, how many rows the clients wrote
 logs/            output of the workload processes, and of the brokers where they are ours
 verdict.json     the report; report.txt and report.html the same to read
 SHA256SUMS       of all of the above
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -94,23 +95,54 @@ class Evidence:
         """What was run."""
         self.write_json(RUN, {"schema": SCHEMA, **run})
 
-    def write_final(self, partitions: dict[int, dict[str, Any]], positions: dict[int, int]) -> None:
-        """Where the logs and the consumers ended."""
-        self.write_json(FINAL, {"partitions": partitions, "positions": positions})
+    def write_final(
+        self,
+        partitions: dict[int, dict[str, Any]],
+        positions: dict[int, int],
+        topic_id: str = "",
+        rows: dict[str, dict[str, int]] | None = None,
+    ) -> None:
+        """Where the logs and the consumers ended, and the id of the topic whose logs these are.
+
+        ``rows``: how many the clients wrote, by folder and stream. The columns must be on the disk before it says that all is there.
+        """
+        for path in sorted(self.history.rglob("*")):
+            _sync(path)
+        _sync(self.history)
+        counted = {} if rows is None else {"rows": rows}
+        self.write_json(FINAL, {"partitions": partitions, "positions": positions, "topic_id": topic_id, **counted})
 
     def close(self) -> None:
         """No more events and samples."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            self._timeline.close()
-            self._samples.close()
+            for file in (self._samples, self._timeline):
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write beside and rename, so that nobody sees half a file."""
+    """Write beside and rename, so that nobody sees half a file, not even after a power loss."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text)
+    beside.write_text(text, encoding="utf-8")
+    _sync(beside)
     beside.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk. Some file systems do that for files only."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def seal(folder: Path) -> str:

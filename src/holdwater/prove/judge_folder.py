@@ -7,6 +7,7 @@ from typing import Any
 from holdwater.prove.evidence import RUN, read_run
 from holdwater.prove.history.damage import EvidenceDamaged, reading
 from holdwater.prove.history.load import load_history, read_events
+from holdwater.prove.history.parts import was_recorded_whole
 from holdwater.prove.judge.verdict import Judged, Plan, judge
 from holdwater.prove.settings import Settings
 from holdwater.prove.sums import check_sums
@@ -33,13 +34,13 @@ def judge_folder(folder: Path) -> Judgement:
         writers = int(run["scenario"]["workload"]["writers"])
         for key in _SHOWN:  # what the report takes from it later must be there too
             run[key]
-    history = load_history(folder, settings, origin_ns, writers=writers)
+    history = load_history(folder, settings, origin_ns, writers=writers, topic_id=str(run.get("topic_id", "")))
     return Judgement(folder, run, judge(history, settings, plan), evidence_hash)
 
 
 def was_recorded(folder: Path) -> bool:
     """Whether a run has recorded all that it will, so that its folder can be judged: the clocks are what it notes last. Never raises."""
     try:
-        return (folder / RUN).is_file() and any(event.kind == "clock" for event in read_events(folder))
+        return (folder / RUN).is_file() and was_recorded_whole(read_events(folder))
     except EvidenceDamaged:
         return False

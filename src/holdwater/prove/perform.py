@@ -6,14 +6,14 @@ import shutil
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from holdwater.prove.errors import RunFailed, UsageError
 from holdwater.prove.evidence import REPORT_PAGE, REPORT_TEXT, RUN, VERDICT, Evidence, seal, without_secrets, write_whole
 from holdwater.prove.history.payload import mix
 from holdwater.prove.judge.verdict import BROKEN
 from holdwater.prove.judge_folder import Judgement, judge_folder
-from holdwater.prove.observe.settings_reader import read_broker_settings, read_topic_settings
+from holdwater.prove.observe.settings_reader import read_broker_settings, read_topic_settings, unlike_wanted
 from holdwater.prove.progress import Progress
 from holdwater.prove.report import html, text
 from holdwater.prove.report.document import document, versions
@@ -46,6 +46,13 @@ class Outcome:
     interrupted: bool = False
 
 
+class Recorded(NamedTuple):
+    """How the recording ended: by the user, or because it could not go on. Neither: the scenario was performed."""
+
+    interrupted: bool = False
+    failed: bool = False
+
+
 def require_abilities(scenario: Scenario, abilities: frozenset[str]) -> None:
     """Raises ``UsageError`` when the target cannot do what the scenario needs."""
     missing = scenario.needs - abilities
@@ -63,19 +70,24 @@ def perform(request: Request, progress: Progress) -> Outcome:
     run_id = mix(request.seed, 0, time.time_ns() & 0xFFFFFFFF)
     topic = request.topic or f"holdwater-{scenario.name}-{run_id:016x}"[:60]
     session = Session(scenario, target, evidence, topic, run_id, request.seed)
-    is_recorded, verdict = False, ""
+    recorded, report = Recorded(), dict[str, Any]()
     try:
-        interrupted = _record(request, session, progress)
-        is_recorded = True
+        recorded = _record(request, session, progress)
         outcome = report_on(evidence.folder, progress)
-        verdict = outcome.report["verdict"]
+        report = outcome.report
     finally:
-        cleared = not session.leaves_topic or _clear(session, progress, keep=verdict == BROKEN or (is_recorded and not verdict))
-    return replace(outcome, interrupted=interrupted or not cleared)
+        keep = session.writes_began and (recorded.failed or not _found_nothing(report))
+        cleared = not session.leaves_topic or _clear(session, progress, keep=keep)
+    return replace(outcome, interrupted=recorded.interrupted or not cleared)
 
 
-def _record(request: Request, session: Session, progress: Progress) -> bool:
-    """Perform the scenario, and stop everything; returns whether it was interrupted. Raises what broke it off before there was anything to judge."""
+def _found_nothing(report: dict[str, Any]) -> bool:
+    """Whether there is a verdict and nothing is broken, so that nobody will want to look at the log. An invalid run can have a finding, too."""
+    return bool(report) and report["verdict"] != BROKEN and all(row["verdict"] != BROKEN for row in report["expectations"])
+
+
+def _record(request: Request, session: Session, progress: Progress) -> Recorded:
+    """Perform the scenario, and stop everything. Raises what broke it off before there was anything to judge, and every fault of our own."""
     scenario, target, evidence = request.scenario, request.target, request.evidence
     run = Run(scenario, target, session, request.seed, progress)
     ended: BaseException | None = None
@@ -100,11 +112,11 @@ def _record(request: Request, session: Session, progress: Progress) -> bool:
         evidence.close()
     if ended is not None and not (evidence.folder / RUN).exists():
         raise ended
-    return isinstance(ended, KeyboardInterrupt)
+    return Recorded(interrupted=isinstance(ended, KeyboardInterrupt), failed=isinstance(ended, RunFailed))
 
 
 def _clear(session: Session, progress: Progress, *, keep: bool) -> bool:
-    """Leave nothing on a cluster that is not ours, but for the log of a run that is broken, or that may be: somebody will want to look at it.
+    """Leave nothing on a cluster that is not ours, but for a log in which something is broken, or may be: somebody will want to look at it.
 
     Returns whether it was left to end.
     """
@@ -123,12 +135,14 @@ def _clear(session: Session, progress: Progress, *, keep: bool) -> bool:
 
 def _write_run(request: Request, session: Session) -> None:
     broker, notes = read_broker_settings(session.nodes)
+    topic = read_topic_settings(session.nodes, session.topic)
+    require_as_wanted(topic, request.scenario.topic.configs)
     work = request.scenario.workload
     kind = "holdwater" if request.target.kind == "holdwater" or any(key.startswith("holdwater.") for key in broker) else "kafka"
     settings = Settings(
         kind=kind,
         broker=broker,
-        topic=without_secrets(read_topic_settings(session.nodes, session.topic)),
+        topic=without_secrets(topic),
         producer=without_secrets(work.producer),
         consumer=without_secrets(work.consumer),
     )
@@ -142,6 +156,7 @@ def _write_run(request: Request, session: Session) -> None:
             "seed": request.seed,
             "run_id": session.run_id,
             "topic": session.topic,
+            "topic_id": session.topic_id,
             "origin_ns": session.origin_ns,
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "target": {"name": name, "kind": kind, "brokers": list(session.brokers), **request.target.describe()},
@@ -151,6 +166,15 @@ def _write_run(request: Request, session: Session) -> None:
             "notes": notes,
         }
     )
+
+
+def require_as_wanted(told: dict[str, str], wanted: dict[str, str]) -> None:
+    """Raises ``UsageError`` when the cluster made the topic another one than was asked for."""
+    for key, value in unlike_wanted(told, wanted).items():
+        raise UsageError(
+            f"the topic was created with {key}={wanted[key]}, and the cluster says that it has {key}={value}, so it could not be judged",
+            f"let the cluster grant that setting (a policy of its own may overrule it), or give --topic-config {key} as it allows",
+        )
 
 
 def _keep_logs(target: Target, evidence: Evidence) -> None:

@@ -215,15 +215,17 @@ class Run:
         try:
             with Leaders(session.nodes, session.topic) as leaders:
                 ends = note_ends(leaders, _READ_LIMIT_S, session.event)
-                reader = FinalLogReader(leaders, session.run_id, session.evidence.history / "log")
-                partitions, readable = reader.read(ends, session.epochs_seen(), _READ_LIMIT_S)
+                reader = FinalLogReader(leaders, session.run_id, session.evidence.history / "log", session.event)
+                log = reader.read(ends, session.epochs_seen(), _READ_LIMIT_S)
         except RpcError as error:
             raise RunFailed(f"the log could not be read at the end: {error}", "see that every broker answers, and run it again") from error
-        session.consumer.command(do="finish", ends=readable, limit_s=_CONSUMER_LIMIT_S)
+        session.consumer.command(do="finish", ends=log.readable, limit_s=_CONSUMER_LIMIT_S)
         consumed = session.consumer.wait_done(_CONSUMER_LIMIT_S + 10)
         session.note_stall("consumer", consumed["stall_ms"])
-        session.evidence.write_final(partitions, {int(p): position for p, position in consumed["positions"].items()})
-        self._progress.note(f"read {sum(readable.values())} offsets of {len(partitions)} partitions raw")
+        positions = {int(partition): position for partition, position in consumed["positions"].items()}
+        rows = {**produced["rows"], "consumer-0": {"reads": consumed["read"]}}
+        session.evidence.write_final(log.partitions, positions, log.topic_id, rows)
+        self._progress.note(f"read {sum(log.readable.values())} offsets of {len(log.partitions)} partitions raw")
 
     def _final_limit_s(self) -> float:
         return max((step.limit_s for step in self._scenario.steps if isinstance(step, Await)), default=60.0)

@@ -13,6 +13,7 @@ from holdwater.prove.errors import RunFailed, UsageError
 from holdwater.prove.evidence import Evidence
 from holdwater.prove.history.model import PartitionView
 from holdwater.prove.observe.sampler import Sampler
+from holdwater.prove.observe.settings_reader import read_topic_id
 from holdwater.prove.scenario import Scenario
 from holdwater.prove.target import Target
 from holdwater.prove.workload.process import WorkloadProcess
@@ -67,6 +68,10 @@ class Session:
         self._told: set[str] = set()
         self._pace = Pace()
         self._created = False
+        self.topic_id = ""
+        """The id that the topic was created with, in Kafka's text form; empty where the brokers don't tell it."""
+        self.writes_began = False
+        """Whether a producer was ever started, so that there may be something on the topic."""
         self._processes: list[WorkloadProcess] = []
         self.sampler: Sampler
         self.producer: WorkloadProcess
@@ -117,13 +122,15 @@ class Session:
                 f"the topic {self.topic} could not be created: {_text_of(error)}", "check --topic-config and the cluster's log"
             ) from error
         self._created = True
-        self.event("topic", name=self.topic, partitions=wanted.partitions, replication_factor=wanted.replication_factor)
+        self.topic_id = read_topic_id(self.nodes, self.topic)
+        self.event("topic", name=self.topic, id=self.topic_id, partitions=wanted.partitions, replication_factor=wanted.replication_factor)
 
     def start(self) -> None:
         """Watch the brokers, start the consumer, then the producer."""
         self.sampler = Sampler(self.nodes, self.topic, self.evidence.sample, self._changed)
         self.sampler.start()
         self.consumer = self._workload("consumer", "holdwater.prove.workload.consumer", self._consumer_config())
+        self.writes_began = True
         self.producer = self._workload("producer", "holdwater.prove.workload.producer", self._producer_config())
         for process in self._processes:
             process.wait_ready()
@@ -208,9 +215,7 @@ class Session:
     def check(self) -> None:
         """Look after clients, brokers and our own pace. Raises ``RunFailed`` when a client is gone."""
         for process in self._processes:
-            if not process.alive and "positions" not in process.status and "left" not in process.status:
-                process.wait_ready()  # raises with what it said last
-                raise RunFailed(f"the {process.name} ended by itself", f"its output is in {process.log}")
+            process.check()
         for broker, how in self.target.ended_by_themselves().items():
             if broker not in self.absences.down:
                 what = f"broker {broker} ended by itself: {how}"
@@ -244,8 +249,8 @@ class Session:
         if hasattr(self, "sampler"):
             self.sampler.stop()
         step_ms = ((time.time_ns() - self._wall_origin_ns) - (time.monotonic_ns() - self.origin_ns)) / 1e6
-        self.event("clock", step_ms=round(step_ms, 3))
         self.note_stall("runner", self._pace.stop())
+        self.event("clock", step_ms=round(step_ms, 3))  # the last line: a run without it was ended before it had told everything
 
     @property
     def leaves_topic(self) -> bool:

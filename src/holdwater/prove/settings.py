@@ -1,5 +1,7 @@
 """The settings that a run was made with, as read from the target and given to the clients. Bounds are computed from these, never assumed."""
 
+import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +9,7 @@ CLIENT_DEFAULTS = {
     "acks": "all",
     "enable.idempotence": "false",
     "max.in.flight.requests.per.connection": "1000000",
+    "retries": "2147483647",
     "message.timeout.ms": "300000",
     "retry.backoff.max.ms": "1000",
     "reconnect.backoff.max.ms": "10000",
@@ -29,10 +32,37 @@ BROKER_DEFAULTS = {
 
 _ALIASES = {
     "delivery.timeout.ms": "message.timeout.ms",
+    "message.send.max.retries": "retries",
     "request.required.acks": "acks",
+    "queue.buffering.max.ms": "linger.ms",
     "max.in.flight": "max.in.flight.requests.per.connection",
 }
 """Other names that librdkafka takes for the same setting."""
+
+_ACKS = {-1: "all"}
+_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)", re.ASCII)
+
+
+def client_number(text: str) -> int | None:
+    """A number as librdkafka takes it from text; ``None`` for what it does not take.
+
+    By C's strtol with base 0, cut to 32 bits: hexadecimal and octal by their prefix, a sign, and whatever comes behind the digits. So
+    ``00``, ``0x0``, ``-0`` and ``08`` all are 0.
+    """
+    found = _NUMBER.match(text)
+    if found is None:
+        return None
+    sign, digits = found.groups()
+    base = 16 if digits[:2] in ("0x", "0X") else 8 if digits[0] == "0" else 10
+    whole = int(sign + digits, base)
+    long = max(-(2**63), min(whole, 2**63 - 1))
+    return (long + 2**31) % 2**32 - 2**31
+
+
+def client_acks(text: str) -> str:
+    """``acks`` in one spelling: ``0``, ``1``, ``all``, or another number; text that librdkafka does not take stays as it is."""
+    number = client_number(text)
+    return text.lower() if number is None else _ACKS.get(number, str(number))
 
 
 @dataclass(slots=True)
@@ -50,12 +80,20 @@ class Settings:
     def client(self, key: str, role: str = "producer") -> str:
         """The value in force for a client setting, librdkafka's default included."""
         given = {_ALIASES.get(name, name): value for name, value in (self.producer if role == "producer" else self.consumer).items()}
-        value = given.get(key, CLIENT_DEFAULTS.get(key, ""))
-        return "all" if key == "acks" and value == "-1" else value
+        value = str(given.get(key, CLIENT_DEFAULTS.get(key, "")))
+        return client_acks(value) if key == "acks" else value
+
+    def client_int(self, key: str, role: str = "producer") -> int:
+        """The same as a number, as librdkafka reads it."""
+        number = client_number(self.client(key, role))
+        if number is None:
+            raise ValueError(f"{key} is no number: {self.client(key, role)}")
+        return number
 
     def client_ms(self, key: str, role: str = "producer") -> int:
-        """The same as a number."""
-        return int(self.client(key, role))
+        """The same as a number of milliseconds, rounded up: ``linger.ms`` may be a fraction."""
+        text = self.client(key, role)
+        return math.ceil(float(text)) if "." in text else self.client_int(key, role)
 
     def broker_ms(self, key: str) -> tuple[int, bool]:
         """The target's value and whether it told us; else Kafka's default."""

@@ -38,11 +38,12 @@ def is_sealed(folder: Path, path: Path) -> bool:
 
 
 def _read(folder: Path) -> bytes | None:
+    path = folder / SUMS
     try:
-        return (folder / SUMS).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        return path.read_bytes()
     except OSError as error:
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and not path.is_symlink():
+            return None  # a link to nothing is not one: somebody put it there
         raise EvidenceDamaged([f"{SUMS} cannot be read: {error.strerror}"]) from error
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from holdwater.kernel.errors import ErrorCode
-from holdwater.kernel.identifiers import METADATA_TOPIC
+from holdwater.kernel.identifiers import METADATA_TOPIC, uuid_to_text
 from holdwater.rpc.connection import Connection
 from holdwater.rpc.errors import BrokerError, RpcError
 from holdwater.wire import messages
@@ -48,6 +48,11 @@ class TopicState(NamedTuple):
 
     topic_id: bytes
     partitions: tuple[PartitionState, ...]
+
+    @property
+    def id_text(self) -> str:
+        """Kafka's text form of the topic id; empty where the broker's version of the request has none."""
+        return uuid_to_text(self.topic_id) if any(self.topic_id) else ""
 
 
 class QuorumState(NamedTuple):

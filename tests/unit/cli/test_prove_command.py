@@ -2,9 +2,12 @@
 
 import errno
 import json
+import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -15,7 +18,7 @@ from tests.support.evidence import write_evidence
 from tests.support.story import Story, a_killed_leader
 
 from holdwater.cli import main as command
-from holdwater.cli import prove
+from holdwater.cli import prove, prove_shown
 from holdwater.cli.main import COMMANDS, main
 from holdwater.prove.errors import RunFailed, UsageError
 from holdwater.prove.evidence import seal
@@ -92,6 +95,14 @@ class TestRefused:
         monkeypatch.setattr(prove, "_perform_all", Mock(side_effect=fault))
         assert main(["prove", "leader-election"]) == 3
         assert "a fault of holdwater itself, so there is no verdict" in capsys.readouterr().err
+
+    def test_what_a_command_printed_reaches_no_terminal_raw(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failed = RunFailed("the command ended: \x1b[31mno\x1b[0m", "try \x07 by hand")
+        monkeypatch.setattr(prove, "_perform_all", Mock(side_effect=failed))
+        assert main(["prove", "leader-election"]) == 3
+        assert capsys.readouterr().err == "holdwater prove: the command ended: \\x1b[31mno\\x1b[0m\nnext: try \\x07 by hand\n"
 
     @pytest.mark.parametrize(
         ("arguments", "why"),
@@ -327,6 +338,17 @@ class TestInterrupted:
         assert f"holdwater prove: interrupted; the evidence in {folder} is complete\n" in said
         assert f"next: holdwater prove --judge '{folder}' judges it\n" in said
 
+    @pytest.mark.parametrize(("verdict", "code"), [("held", 0), ("broken", 1)])
+    def test_while_the_cluster_is_stopped(
+        self, verdict: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        judgement = judge_folder(write_evidence(tmp_path / "judged", a_killed_leader().history(), KAFKA))
+        outcome = Outcome(judgement, document(judgement) | {"verdict": verdict}, "")
+        monkeypatch.setattr("holdwater.prove.perform.perform", lambda *_: outcome)
+        monkeypatch.setattr(prove, "_target", lambda *_: SimpleNamespace(close=Mock(side_effect=KeyboardInterrupt)))
+        assert main(["prove", "leader-election", "--evidence", str(tmp_path / "evidence")]) == code
+        assert capsys.readouterr().out.startswith(f"{verdict.upper()} in this run")
+
     def test_before(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         self.ended(monkeypatch, tmp_path / "evidence", recorded=False)
         assert capsys.readouterr().err.endswith("holdwater prove: interrupted\n")
@@ -348,7 +370,7 @@ class TestAfterAVerdict:
     @pytest.mark.parametrize(
         ("fault", "said_last", "code"),
         [
-            (UsageError("the topic exists already", "name another"), "holdwater prove: the topic exists already\nnext: name another\n", 2),
+            (UsageError("the topic exists already", "name another"), "holdwater prove: the topic exists already\nnext: name another\n", 3),
             (RunFailed("no broker answers", "start one"), "holdwater prove: no broker answers\nnext: start one\n", 3),
             (KeyboardInterrupt(), "holdwater prove: interrupted\n", 3),
             (KeyError("nothing"), "next: please report it, with the lines above\n", 3),
@@ -385,6 +407,101 @@ class TestAfterAVerdict:
         suites = ET.parse(tmp_path / "junit.xml").findall("testsuite")
         assert [suite.get("errors") for suite in suites] == ["0", "1", "1"]
         assert [suite.get("name") for suite in suites[1:]] == ["leader-election"] * 2
+
+
+class TestInterruptedBetween:
+    """Ctrl-C while the first scenario's topic was deleted: it has its verdict, and the others are not begun."""
+
+    @pytest.mark.parametrize(("verdict", "code"), [("held", 3), ("invalid", 3), ("broken", 1)])
+    def test_what_has_no_verdict_is_not_green(
+        self, verdict: str, code: int, finished: Finished, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        finished.outcome.report["verdict"] = verdict
+        finished.outcome = replace(finished.outcome, interrupted=True)
+        assert main(["prove", "leader-election", "leader-election", "--format", "json"]) == code
+        said = capsys.readouterr()
+        assert json.loads(said.out)["without_verdict"] == ["leader-election"]
+        assert said.err == "holdwater prove: interrupted; leader-election has no verdict\n"
+        assert finished.runs == 1
+
+    def test_all_that_are_left_are_named(self, finished: Finished, capsys: pytest.CaptureFixture[str]) -> None:
+        finished.outcome = replace(finished.outcome, interrupted=True)
+        assert main(["prove", *["leader-election"] * 3]) == 3
+        assert capsys.readouterr().err == "holdwater prove: interrupted; leader-election, leader-election have no verdict\n"
+
+    def test_the_last_one(self, finished: Finished, capsys: pytest.CaptureFixture[str]) -> None:
+        finished.outcome = replace(finished.outcome, interrupted=True)
+        assert main(["prove", "leader-election"]) == 0
+        assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+class TestNothingCanBeWritten:
+    """Standard output is closed or full: what was found stays found."""
+
+    BROKEN, HELD = a_killed_leader().send(1, at_s=20), a_killed_leader()
+
+    def ended(self, story: Story, folder: Path, output: str, *more: str) -> tuple[int, str]:
+        """Exit code and standard error of a judgement whose standard output goes where the shell sends it."""
+        seal(write_evidence(folder / "e", story.history(), KAFKA))
+        judged = shlex.join([sys.executable, "-m", "holdwater.cli.main", "prove", "--judge", str(folder / "e"), *more])
+        code = shlex.quote(str(folder / "code"))
+        shell = f"{{ {judged} {output}; echo $? >&3; }} 3>{code}"
+        if output == "| true":
+            shell = f"{{ sleep 0.2; {judged}; echo $? >&3; }} 3>{code} | true"
+        said = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False).stderr
+        return int((folder / "code").read_text()), said
+
+    @pytest.mark.parametrize(
+        ("output", "said"),
+        [
+            (">/dev/full", "holdwater prove: cannot write: No space left on device\nnext: make room where the output goes\n"),
+            ("| true", "holdwater prove: cannot write: Broken pipe\n"),
+            (">&-", ""),
+        ],
+    )
+    @pytest.mark.parametrize("more", [(), ("--format", "json")])
+    def test_broken(self, output: str, said: str, more: tuple[str, ...], tmp_path: Path) -> None:
+        assert self.ended(self.BROKEN, tmp_path, output, *more) == (1, said)
+
+    @pytest.mark.parametrize(
+        ("output", "code", "said"),
+        [
+            (">/dev/full", 3, "holdwater: cannot write: No space left on device\nnext: make room where the output goes\n"),
+            ("| true", 3, ""),
+            (">&-", 0, ""),
+        ],
+    )
+    def test_held(self, output: str, code: int, said: str, tmp_path: Path) -> None:
+        assert self.ended(self.HELD, tmp_path, output) == (code, said)
+
+    def test_nor_can_errors(self, tmp_path: Path) -> None:
+        assert self.ended(self.BROKEN, tmp_path / "broken", ">/dev/full 2>&1")[0] == 1
+        assert self.ended(self.HELD, tmp_path / "held", ">/dev/full 2>&1")[0] == 3
+
+    @pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(errno.EAGAIN, "Resource temporarily unavailable")])
+    def test_whatever_keeps_it_from_being_told(
+        self, failure: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        seal(write_evidence(tmp_path / "e", self.BROKEN.history(), KAFKA))
+        monkeypatch.setattr(prove_shown, "write_no_more", lambda: None)
+        monkeypatch.setattr(prove_shown, "_print", Mock(side_effect=failure))
+        assert main(["prove", "--judge", str(tmp_path / "e")]) == 1
+        assert "Traceback" not in capsys.readouterr().err
+
+    def test_a_terminal_of_another_age(self, tmp_path: Path) -> None:
+        write_evidence(tmp_path / "caf\u00e9", self.BROKEN.history(), KAFKA)
+        judge = [sys.executable, "-m", "holdwater.cli.main", "prove", "--judge", str(tmp_path / "caf\u00e9")]
+        environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+        ended = subprocess.run(judge, capture_output=True, text=True, check=False, env=environment)
+        assert (ended.returncode, "caf\\xe9\n" in ended.stdout) == (1, True)
+
+    def test_what_is_said_before_the_verdict_takes_it_not_away(self, tmp_path: Path) -> None:
+        write_evidence(tmp_path / "e", self.BROKEN.history(), KAFKA)
+        judge = [sys.executable, "-m", "holdwater.cli.main", "prove", "--judge", str(tmp_path / "e")]
+        with Path("/dev/full").open("w") as full:
+            ended = subprocess.run(judge, stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+        assert (ended.returncode, ended.stdout[:6]) == (1, "BROKEN")
 
 
 def test_the_list_has_the_scenarios(capsys: pytest.CaptureFixture[str]) -> None:

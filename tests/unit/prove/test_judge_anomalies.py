@@ -3,7 +3,7 @@
 import pytest
 from tests.support.story import Story, view
 
-from holdwater.prove.history.model import History, State
+from holdwater.prove.history.model import History, PartitionView, State
 from holdwater.prove.history.payload import ALTERED, FOREIGN, MISPLACED
 from holdwater.prove.judge import anomalies
 from holdwater.prove.judge.findings import Finding
@@ -226,7 +226,7 @@ class TestContent:
         assert only(Story().send(1).log([0]).log([9]).history(), "phantom").by == {"never sent": 1}
 
     def test_foreign(self) -> None:
-        assert only(Story().send(1).log([0]).log([-1], flags=FOREIGN).history(), "phantom").by == {"foreign": 1}
+        assert only(Story().send(1).log([0, -1], flags=FOREIGN).history(), "phantom").by == {"foreign": 1}
 
     def test_refused_but_written(self) -> None:
         story = Story().send(1).send(1, state=State.FAIL, error=19).log([0, 1])
@@ -303,5 +303,5 @@ class TestHighWatermark:
         assert finding.examples[0] | {"before": 10, "offset": 9, "leader": 1} == finding.examples[0]
 
     @pytest.mark.parametrize("later", [view(hw=9, epoch=1), view(hw=-1), view(hw=9, leader=2), view(hw=10)])
-    def test_what_is_no_fall(self, later: object) -> None:
+    def test_what_is_no_fall(self, later: PartitionView) -> None:
         assert found(Story().sample(1, 1, view(hw=10)).sample(2, 1, later).history()) == {}

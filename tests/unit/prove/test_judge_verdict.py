@@ -153,7 +153,7 @@ class TestVerdict:
         story.log([111]).read(111, 111, at_s=24)
         story.positions = {0: 112}
         judged = verdict_of(story, rounds=2)
-        assert [one["write_pause_ms"] for one in judged.figures["rounds"]] == [2000.0, 3100.0]
+        assert [one["write_pause_ms"] for one in judged.figures["rounds"]] == [2000.0, 3000.0]
 
     def test_broken_when_the_isr_is_not_full_again(self) -> None:
         story = a_killed_leader()
@@ -172,7 +172,7 @@ class TestVerdict:
         story.events = [e for e in story.events if e.detail.get("name") != "leaders-elsewhere"]
         judged = verdict_of(story)
         assert [one.reason for one in judged.results if one.name == "new leader"] == [
-            "round 1: not seen for broker 1 within 60 s, and nobody else has a replica: give --replication-factor 2 or more"
+            "round 1: not seen for broker 1, and nobody else has a replica: give --replication-factor 3"
         ]
 
     def test_an_open_pause_is_broken_however_short(self) -> None:
@@ -274,7 +274,6 @@ class TestInvalid:
 
     def test_interrupted(self) -> None:
         story = a_killed_leader().event("interrupted", 12)
-        story.send(1, at_s=20)
         assert "interrupted" in self.reasons(verdict_of(story))
 
 
@@ -336,10 +335,10 @@ class TestCauses:
         assert self.cut(acks="all", isr=(1, 3))[:2] == ("cut, unclean election", "likely")
 
     def test_a_leader_from_the_elr_is_clean(self) -> None:
-        assert self.cut(acks="all", isr=(1,), elr=(2,))[:2] == ("cluster-fault", "certain")
+        assert self.cut(acks="all", isr=(1,), elr=(2,))[:2] == ("cluster-fault", "likely")
 
     def test_acks_all_and_a_clean_election_is_the_clusters_fault(self) -> None:
-        assert self.cut(acks="all")[:2] == ("cluster-fault", "certain")
+        assert self.cut(acks="all")[:2] == ("cluster-fault", "likely")
 
     def test_lost_without_a_change_of_leader(self) -> None:
         story = Story().send(2, at_s=1).log([0]).read_all().sample(0.5, 1, view())

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from holdwater.prove import perform as module
-from holdwater.prove.errors import RunFailed
-from holdwater.prove.perform import Outcome, Request, perform
+from holdwater.prove.errors import RunFailed, UsageError
+from holdwater.prove.perform import Outcome, Recorded, Request, perform, require_as_wanted
+
+PERFORMED = Recorded()
 
 
 class Notes:
@@ -24,21 +26,29 @@ class Run:
 
     leaves_topic, topic = True, "t"
 
-    def __init__(self, *, verdict: str = "held", recording: BaseException | None = None, judging: BaseException | None = None) -> None:
-        self.verdict, self.recording, self.judging = verdict, recording, judging
+    def __init__(
+        self,
+        *,
+        verdict: str = "held",
+        row: str = "held",
+        ended: Recorded | BaseException = PERFORMED,
+        judging: BaseException | None = None,
+    ) -> None:
+        self.verdict, self.row, self.ended, self.judging = verdict, row, ended, judging
+        self.writes_began = True
         self.removing: BaseException | None = None
         self.removed = 0
 
-    def record(self, *_: object) -> bool:
-        if self.recording is not None:
-            raise self.recording
-        return False
+    def record(self, *_: object) -> Recorded:
+        if isinstance(self.ended, BaseException):
+            raise self.ended
+        return self.ended
 
     def report(self, *_: object) -> Outcome:
         if self.judging is not None:
             raise self.judging
         judgement: Any = None
-        return Outcome(judgement, {"verdict": self.verdict}, "")
+        return Outcome(judgement, {"verdict": self.verdict, "expectations": [{"verdict": "held"}, {"verdict": self.row}]}, "")
 
     def remove_topic(self) -> str:
         self.removed += 1
@@ -58,11 +68,24 @@ def performed(run: Run, monkeypatch: pytest.MonkeyPatch) -> tuple[Outcome, Notes
     return perform(Request(scenario, target, evidence, 1), notes), notes
 
 
-@pytest.mark.parametrize(("verdict", "removed"), [("held", 1), ("invalid", 1), ("broken", 0)])
-def test_only_the_topic_of_a_broken_run_stays(verdict: str, removed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run(verdict=verdict)
+@pytest.mark.parametrize(
+    ("verdict", "row", "ended", "removed"),
+    [
+        ("held", "held", Recorded(), 1),
+        ("broken", "broken", Recorded(), 0),
+        ("invalid", "held", Recorded(), 1),
+        ("invalid", "broken", Recorded(), 0),
+        ("invalid", "skipped", Recorded(interrupted=True), 1),
+        ("invalid", "broken", Recorded(interrupted=True), 0),
+        ("invalid", "skipped", Recorded(failed=True), 0),
+    ],
+)
+def test_only_the_topic_of_a_run_that_found_nothing_goes(
+    verdict: str, row: str, ended: Recorded, removed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(verdict=verdict, row=row, ended=ended)
     outcome, notes = performed(run, monkeypatch)
-    assert (outcome.report["verdict"], outcome.interrupted, run.removed) == (verdict, False, removed)
+    assert (outcome.report["verdict"], outcome.interrupted, run.removed) == (verdict, ended.interrupted, removed)
     assert notes.said == ([] if removed else ["the topic t stays on the cluster to be looked at: delete it by hand afterwards"])
 
 
@@ -74,11 +97,22 @@ def test_it_stays_while_nobody_knows_the_verdict(fault: BaseException, monkeypat
     assert run.removed == 0
 
 
-def test_it_goes_when_there_is_nothing_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run(recording=RunFailed("no broker answers", ""))
-    with pytest.raises(RunFailed):
+@pytest.mark.parametrize("fault", [RunFailed("no broker answers", ""), KeyboardInterrupt(), KeyError("nothing")])
+@pytest.mark.parametrize("writes_began", [True, False])
+def test_it_goes_when_nothing_was_written(fault: BaseException, writes_began: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(ended=fault)
+    run.writes_began = writes_began
+    with pytest.raises(type(fault)):
         performed(run, monkeypatch)
-    assert run.removed == 1
+    assert run.removed == (0 if writes_began else 1)
+
+
+def test_a_topic_that_the_cluster_made_another_is_not_judged() -> None:
+    wanted = {"retention.ms": "-1", "min.insync.replicas": "02", "segment.bytes": "1048576"}
+    require_as_wanted({}, wanted)
+    require_as_wanted({"retention.ms": "-1", "min.insync.replicas": "2", "segment.bytes": "7", "cleanup.policy": "compact"}, wanted)
+    with pytest.raises(UsageError, match=r"created with retention\.ms=-1, and the cluster says that it has retention\.ms=604800000"):
+        require_as_wanted({"retention.ms": "604800000"}, wanted)
 
 
 def test_a_verdict_outlives_an_interruption_while_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,10 @@
 """The report in all its forms, made from evidence folders of hand-written histories."""
 
+import errno
 import json
+import os
+import stat
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from tests.support.story import Story, a_killed_leader, view
 
 from holdwater.prove.errors import UsageError
 from holdwater.prove.evidence import Evidence, read_run, seal, without_secrets
+from holdwater.prove.history.columns import SENDS, ColumnWriter
 from holdwater.prove.judge_folder import Judgement, judge_folder
 from holdwater.prove.report import html, junit, schema_file, text
 from holdwater.prove.report.document import document, exit_code
@@ -114,7 +119,8 @@ class TestJUnit:
     def test_a_case_for_each_expectation(self, tmp_path: Path) -> None:
         suite = self.suite(held(), tmp_path)
         assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "0", "0")
-        assert suite.get("tests") == str(len(suite.findall("testcase"))) == "22"
+        expected = len(report_of(held(), tmp_path / "again")["expectations"])
+        assert suite.get("tests") == str(len(suite.findall("testcase"))) == str(expected)
         assert {one.get("name"): one.get("value") for one in suite.iter("property")}["seed"] == "7"
 
     def test_broken_is_a_failure_and_invalid_an_error(self, tmp_path: Path) -> None:
@@ -125,6 +131,113 @@ class TestJUnit:
         ]
         errors = [case for case in self.suite(invalid(), tmp_path / "i").iter("testcase") if case.find("error") is not None]
         assert [case.get("name") for case in errors] == ["valid run: others"]
+
+    @pytest.mark.parametrize(("verdict", "tag"), [("broken", "failure"), ("invalid", "error"), ("skipped", "skipped"), ("held", None)])
+    def test_what_a_row_says_stands_in_its_case(self, verdict: str, tag: str | None, tmp_path: Path) -> None:
+        report = report_of(held(), tmp_path)
+        report["expectations"] = [report["expectations"][0] | {"verdict": verdict, "actual": None, "reason": "no high watermark was seen"}]
+        suite = ET.fromstring(junit.render([report])).find("testsuite")
+        assert suite is not None
+        case = suite.find("testcase")
+        assert case is not None
+        message = "expected 0, actual -" + ("" if tag == "failure" else ": no high watermark was seen")
+        shown = [(child.tag, child.get("message"), child.text) for child in case]
+        assert shown == ([(tag, message, "no high watermark was seen")] if tag else [])
+
+    def test_a_flawed_run_fails_by_nothing_that_its_flaw_may_have_brought_about(self, tmp_path: Path) -> None:
+        story = a_killed_leader(pause_s=40).event("unexpected", 3, what="broker 2 was away", next="look")
+        suite = self.suite(story, tmp_path)
+        assert suite.get("failures") == "0"
+        assert int(str(suite.get("errors"))) >= 1
+
+
+RAW = "\x1b[31mNo such container\x1b[0m\r\x00\x07\x7f\x9b\ufffe\udc80 <&> caf\u00e9 \U0001f980"
+SHOWN = "\\x1b[31mNo such container\\x1b[0m\\x0d\\x00\\x07\\x7f\\x9b\\ufffe\\udc80 <&> caf\u00e9 \U0001f980"
+
+
+class TestCharacters:
+    """What a command printed on standard error stands in a reason: it must not make a file unreadable, nor reach a terminal raw."""
+
+    def story(self) -> Story:
+        return held().event("failed", 12, step="", reason=RAW, next=RAW)
+
+    def report(self, folder: Path) -> dict[str, Any]:
+        report = report_of(self.story(), folder)
+        first = report["expectations"][0] | {"name": RAW, "verdict": "broken", "reason": RAW}
+        return report | {"expectations": [first], "repeat": RAW, "evidence": RAW, "not_tested": [RAW]}
+
+    def test_junit_is_well_formed_and_says_it(self, tmp_path: Path) -> None:
+        content = junit.render([self.report(tmp_path)], [RAW])
+        root = ET.fromstring(content.encode())
+        assert {failure.text for failure in root.iter("failure")} == {SHOWN}
+        assert SHOWN in {case.get("name") for case in root.iter("testcase")}
+        assert {suite.get("name") for suite in root.iter("testsuite")} >= {SHOWN}
+        assert {one.get("value") for one in root.iter("property") if one.get("name") == "repeat"} == {SHOWN}
+        assert f"invalid: {SHOWN}" in str(root.findtext("testsuite/system-out"))
+
+    def test_no_terminal_is_told_anything(self, tmp_path: Path) -> None:
+        said = text.render(self.report(tmp_path))
+        assert f"invalid: {SHOWN}" in said
+        assert not [character for character in said if not character.isprintable() and character != "\n"]
+
+    def test_the_page_can_be_written(self, tmp_path: Path) -> None:
+        judgement = judged(self.story(), tmp_path)
+        content = html.render(self.report(tmp_path / "again"), judgement.judged)
+        content.encode()
+        assert escape(SHOWN) in content
+        assert not [character for character in content if not character.isprintable() and character != "\n"]
+
+    def test_the_document_keeps_it_as_it_was(self, tmp_path: Path) -> None:
+        assert RAW in [flaw["reason"] for flaw in report_of(self.story(), tmp_path)["invalid"]]
+
+
+class TestReasons:
+    """Why a row is skipped or invalid stands below it; what is said of many rows, once."""
+
+    def report(self, folder: Path) -> dict[str, Any]:
+        report = report_of(held(), folder)
+        row = report["expectations"][0] | {"bound": None, "actual": None}
+        rows = [
+            row | {"name": "one", "verdict": "skipped", "reason": "no high watermark was seen"},
+            row | {"name": "two", "verdict": "invalid", "reason": "the judge did not see everything"},
+            row | {"name": "three", "verdict": "invalid", "reason": "the judge did not see everything"},
+            row | {"name": "four", "verdict": "invalid", "reason": "round 1: the run was flawed"},
+            row | {"name": "five", "verdict": "held", "reason": "nothing to tell"},
+            row | {"name": "six", "verdict": "broken", "reason": "the same cause"},
+            row | {"name": "seven", "verdict": "broken", "reason": "the same cause"},
+        ]
+        return report | {"expectations": rows}
+
+    def test_in_the_text(self, tmp_path: Path) -> None:
+        said = [line.split() for line in text.render(self.report(tmp_path)).splitlines()]
+        begin = said.index(["expectation", "expected", "actual", "verdict"])
+        assert [" ".join(words) for words in said[begin + 1 : begin + 13]] == [
+            "one 0 - skipped",
+            "no high watermark was seen",
+            "two 0 - invalid",
+            "the judge did not see everything",
+            "three 0 - invalid",
+            "four 0 - invalid",
+            "round 1: the run was flawed",
+            "five 0 - held",
+            "six 0 - broken",
+            "the same cause",
+            "seven 0 - broken",
+            "the same cause",
+        ]
+
+    def test_on_the_page(self, tmp_path: Path) -> None:
+        content = html.render(self.report(tmp_path / "r"), judged(held(), tmp_path / "j").judged)
+        assert [content.count(f"<div>{reason}</div>") for reason in self.once()] == [1, 1, 1, 0, 2]
+
+    def once(self) -> list[str]:
+        return [
+            "no high watermark was seen",
+            "the judge did not see everything",
+            "round 1: the run was flawed",
+            "nothing to tell",
+            "the same cause",
+        ]
 
 
 class Page(HTMLParser):
@@ -234,6 +347,37 @@ class TestEvidence:
         evidence.close()
         evidence.event("phase", name="b")
         assert len((tmp_path / "e" / "timeline.jsonl").read_text().splitlines()) == 1
+
+    def test_what_final_json_speaks_of_is_on_the_disk_before_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        evidence = Evidence(tmp_path / "e")
+        with ColumnWriter(evidence.history / "producer-0", SENDS) as sends:
+            sends.append(0, 0, 0, 7)
+        synced: list[tuple[Path, bool]] = []
+        final = evidence.folder / "final.json"
+        monkeypatch.setattr(os, "fsync", lambda number: synced.append((Path(os.readlink(f"/proc/self/fd/{number}")), final.exists())))
+        evidence.write_final({}, {0: 1}, rows={"producer-0": {"sends": 1}})
+        evidence.close()
+        before = {path for path, is_there in synced if not is_there}
+        assert {*(evidence.history / "producer-0").iterdir(), evidence.history / "producer-0", evidence.history} < before
+        assert evidence.folder in {path for path, is_there in synced if is_there}
+        assert {evidence.folder / "timeline.jsonl", evidence.folder / "samples.jsonl"} < {path for path, _ in synced}
+        assert json.loads(final.read_text()) == {
+            "partitions": {},
+            "positions": {"0": 1},
+            "topic_id": "",
+            "rows": {"producer-0": {"sends": 1}},
+        }
+
+    def test_a_file_system_that_syncs_no_folders(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fsync(number: int) -> None:
+            if stat.S_ISDIR(os.fstat(number).st_mode):
+                raise OSError(errno.EINVAL, "Invalid argument")
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        evidence = Evidence(tmp_path / "e")
+        evidence.write_final({}, {})
+        evidence.close()
+        assert "rows" not in json.loads((tmp_path / "e" / "final.json").read_text())
 
     @pytest.mark.parametrize(
         ("content", "why"), [(None, "is no evidence folder"), ("{", "cannot read"), ('{"schema": 99}', "has schema 99")]

@@ -24,8 +24,13 @@ class Stream(NamedTuple):
 
 SENDS = Stream("sends", (("writer", "H"), ("sequence", "I"), ("partition", "H"), ("invoke_ns", "q")))
 """One row before each call of produce()."""
+REFUSED_BY_CLIENT = -2
+"""In place of an offset: produce() itself refused the record, so nothing was ever queued."""
 ANSWERS = Stream("answers", (("writer", "H"), ("sequence", "I"), ("offset", "q"), ("error", "i"), ("done_ns", "q")))
-"""One row per delivery report or local refusal; ``error`` is librdkafka's number, 0 for an acknowledgement; ``offset`` -1 when not told."""
+"""One row per delivery report or local refusal; ``error`` is librdkafka's number, 0 for an acknowledgement.
+
+``offset`` is -1 when not told, and ``REFUSED_BY_CLIENT`` for what produce() itself refused: only that tells it from a delivery report.
+"""
 READS = Stream(
     "reads",
     (
@@ -63,8 +68,13 @@ LOG_BATCHES = Stream(
 """One row per batch of the final log; ``sound`` is 0 when its checksum is wrong."""
 
 
+def file_name(stream: Stream, column: str) -> str:
+    """The file of one column."""
+    return f"{stream.name}.{column}.{_TYPES[dict(stream.columns)[column]]}"
+
+
 def _paths(folder: Path, stream: Stream) -> list[Path]:
-    return [folder / f"{stream.name}.{name}.{_TYPES[code]}" for name, code in stream.columns]
+    return [folder / file_name(stream, name) for name, _ in stream.columns]
 
 
 class ColumnWriter:
@@ -135,13 +145,22 @@ def _read_column(path: Path, code: str) -> "array[int]":
     return column
 
 
-def damages(folder: Path, stream: Stream, *, even: bool) -> dict[str, str]:
-    """What is wrong with which file of a stream: it is missing or, where all must be ``even``, has fewer rows than another."""
+def damages(folder: Path, stream: Stream, *, even: bool, written: int | None = None) -> dict[str, str]:
+    """What is wrong with which file of a stream: it is missing or, where all must be ``even``, has fewer rows than another.
+
+    Where it is known how many rows were ``written``, each must have just these.
+    """
     paths = _paths(folder, stream)
     missing = {path.name: "is missing" for path in paths if not path.is_file()}
     if missing or not even:
         return missing
     widths = [array(code).itemsize for _, code in stream.columns]
     sizes = [path.stat().st_size for path in paths]
-    rows = max(-(-size // width) for size, width in zip(sizes, widths, strict=True))
-    return {path.name: "is cut short" for path, size, width in zip(paths, sizes, widths, strict=True) if size < rows * width}
+    rows = max(-(-size // width) for size, width in zip(sizes, widths, strict=True)) if written is None else written
+    found: dict[str, str] = {}
+    for path, size, width in zip(paths, sizes, widths, strict=True):
+        if size < rows * width:
+            found[path.name] = f"is cut short ({size // width} of {rows} rows)"
+        elif size > rows * width:
+            found[path.name] = f"is longer than what was written ({-(-size // width)} of {rows} rows)"
+    return found

@@ -24,7 +24,7 @@ class State(IntEnum):
     OK = 1
     """Acknowledged (acks 1 or all)."""
     FAIL = 2
-    """Definitely not written: it never left the client, or was refused on the only attempt."""
+    """Definitely not written: produce() refused it, or it was refused on the only attempt."""
     SENT = 3
     """acks=0: reported as delivered, which says nothing."""
 
@@ -187,7 +187,10 @@ class PartitionView(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What one broker said at one time; ``reachable`` False: it did not answer. ``controller`` -1: not asked or not known."""
+    """What one broker said at one time; ``reachable`` False: it did not answer. ``controller`` -1: not asked or not known.
+
+    ``topic_id`` is Kafka's text form; empty: not told.
+    """
 
     time_ns: int
     broker: int
@@ -195,6 +198,7 @@ class Sample(NamedTuple):
     controller: int
     quorum_epoch: int
     partitions: tuple[PartitionView, ...]
+    topic_id: str = ""
 
 
 class Event(NamedTuple):
@@ -218,6 +222,10 @@ class History:
     """Monotonic time that reports count seconds from."""
     final_positions: dict[int, int] = field(default_factory=dict[int, int])
     """Where the consumer stood when it was stopped, by partition (the least of all sessions); empty: there was no consumer."""
+    topic_id: str = ""
+    """The topic's id when it had been created (Kafka's text form); empty: not told. A topic that was made anew has another."""
+    final_topic_id: str = ""
+    """The same as it was when the final log was read."""
 
     def seconds(self, time_ns: int) -> float:
         """Seconds since the start of the run, to the millisecond."""

@@ -1,8 +1,8 @@
 """Pure functions from a recorded history to findings: one function per anomaly, each with its formal definition and its evidence.
 
 ``anomalies(history)`` runs them all. ``pauses`` measures when nothing was acknowledged or delivered, ``bounds`` what to expect from the
-target's settings, ``causes`` explains findings as far as the evidence goes, ``validity`` says when a run has no verdict, and ``verdict``
-puts expected beside actual. Nothing in this folder reads a clock, a file or a socket.
+target's settings, ``causes`` and ``pause_causes`` explain as far as the evidence goes, ``checks`` puts expected beside actual, ``validity``
+says when a run has no verdict, and ``verdict`` draws the sum. Nothing in this folder reads a clock, a file or a socket.
 
 The definitions follow Jepsen's Kafka workload where they can; where they differ, the docstring says so.
 """

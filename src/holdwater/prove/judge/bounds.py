@@ -35,6 +35,8 @@ def failover(settings: Settings, *, controller: bool, reading: bool = False) -> 
 def _client_part(settings: Settings, *, reading: bool) -> tuple[list[str], dict[str, int]]:
     role = "consumer" if reading else "producer"
     keys = ["retry.backoff.max.ms", "reconnect.backoff.max.ms"] + (["fetch.wait.max.ms", "fetch.error.backoff.ms"] if reading else [])
+    if not reading and settings.client("linger.ms"):  # its default is within what an election is given
+        keys.append("linger.ms")
     return keys, {key: settings.client_ms(key, role) for key in keys}
 
 
@@ -77,6 +79,11 @@ def _quick_failover(settings: Settings, *, controller: bool, reading: bool) -> B
 
 
 def _told(settings: Settings, keys: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
-    """The brokers' settings, and which of them the target did not tell."""
+    """The brokers' settings, and which of them the target did not tell.
+
+    All of these count at the active controller: what brokers that are no controllers say of themselves may differ from it.
+    """
     told = {key: settings.broker_ms(key) for key in keys}
-    return {key: value for key, (value, _) in told.items()}, tuple(key for key, (_, known) in told.items() if not known)
+    roles = settings.broker.get("process.roles", "controller").split(",")
+    sure = "controller" in (role.strip() for role in roles)
+    return {key: value for key, (value, _) in told.items()}, tuple(key for key, (_, known) in told.items() if not (known and sure))

@@ -55,19 +55,37 @@ def _flagged_reads(history: History, flag: int, collector: Collector) -> None:
 def phantom(history: History) -> Finding:
     """A record in the final log that nobody of this run sent: by its stamp ours but never sent, or no record of ours at all.
 
-    The topic of a run is its own, so a foreign record there is either somebody else's writing (``by`` ``foreign``) or damage.
+    What lies in sound batches that hold nothing of ours is somebody else's writing (``foreign``), and not counted here.
     """
     collector = Collector("phantom")
+    strange = {(partition, base) for partition, base in foreign(history)}
     for partition in sorted(history.log):
         log = history.log[partition]
         for index, identifier in enumerate(log.ids):
-            if identifier >= 0:
+            if identifier >= 0 or (partition, log.batches[log.batch_of[index]].base_offset) in strange:
                 continue
             if identifier == PHANTOM_ID and not log.flags[index] & ALTERED:
                 collector.add(partition, log.offsets[index], by="never sent")
             elif identifier == FOREIGN_ID or log.flags[index] & FOREIGN:
                 collector.add(partition, log.offsets[index], by="foreign")
     return collector.finding()
+
+
+def foreign(history: History) -> list[tuple[int, int]]:
+    """Partition and base offset of the batches that are sound and hold no record of this run: somebody else wrote to the topic."""
+    found: list[tuple[int, int]] = []
+    for partition in sorted(history.log):
+        log = history.log[partition]
+        if not any(identifier == FOREIGN_ID for identifier in log.ids):
+            continue
+        with_ours = {number for number, identifier in zip(log.batch_of, log.ids, strict=True) if identifier != FOREIGN_ID}
+        with_any = set(log.batch_of)
+        found += [
+            (partition, batch.base_offset)
+            for number, batch in enumerate(log.batches)
+            if batch.sound and number in with_any and number not in with_ours
+        ]
+    return found
 
 
 def refused_but_written(history: History, occurrences: Occurrences) -> Finding:

@@ -20,7 +20,7 @@ def sequence_gap(history: History) -> Finding:
                 continue
             session = (batch.producer_id, batch.producer_epoch)
             expected = following.get(session)
-            if expected is not None and batch.base_sequence != expected and _ahead(expected, batch.base_sequence):
+            if expected is not None and batch.base_sequence != expected and before_on_the_circle(expected, batch.base_sequence):
                 collector.add(
                     partition,
                     batch.base_offset,
@@ -30,12 +30,12 @@ def sequence_gap(history: History) -> Finding:
                     expected_sequence=expected,
                     sequence=batch.base_sequence,
                 )
-            if expected is None or _ahead(expected - 1, batch.base_sequence):
+            if expected is None or before_on_the_circle(expected - 1, batch.base_sequence):
                 following[session] = (batch.base_sequence + batch.last_offset - batch.base_offset + 1) % _SEQUENCES
     return collector.finding()
 
 
-def _ahead(one: int, other: int) -> bool:
+def before_on_the_circle(one: int, other: int) -> bool:
     """Whether ``other`` comes after ``one`` on the circle of sequence numbers."""
     return 0 < (other - one) % _SEQUENCES < _SEQUENCES // 2
 

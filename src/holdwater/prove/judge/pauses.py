@@ -35,14 +35,14 @@ def write_pauses(history: History, *, at_least_ms: float) -> list[Pause]:
     """Per partition: from the last acknowledgement (or the first waiting send, if later) to the next one; only where a send waited.
 
     A send counts as waiting from the call of produce() until its acknowledgement or error; one without any answer waits to the end, so a
-    partition that never comes back shows one open pause.
+    partition that never comes back shows one open pause. Whether a write that failed is known not to be written makes no difference.
     """
     sends = history.sends
     end_ns = _end_of_record(history)
     waits_by: dict[int, list[_Wait]] = {}
-    ok, unknown = int(State.OK), int(State.UNKNOWN)
+    ok, sent = int(State.OK), int(State.SENT)
     for state, partition, done_ns, invoke_ns in zip(sends.state, sends.partition, sends.done_ns, sends.invoke_ns, strict=True):
-        if state in (ok, unknown):
+        if state != sent:
             waits_by.setdefault(partition, []).append((done_ns or end_ns, invoke_ns, state == ok))
     pauses: list[Pause] = []
     for partition in sorted(waits_by):
@@ -117,5 +117,25 @@ def longest(pauses: Iterable[Pause]) -> Pause | None:
 
 
 def longest_in(pauses: Iterable[Pause], found: list[Round], one: Round) -> Pause | None:
-    """The longest pause of a round, on the partitions that its broker led or replicated. A pause belongs to one round only."""
-    return longest(pause for pause in pauses if one.touches(pause.partition) and round_of(found, pause.start_ns, pause.end_ns) is one)
+    """The longest pause of a round, on the partitions that its broker led or replicated, from the fault on.
+
+    A pause belongs to one round only: of those whose brokers have to do with the partition, the one that it shares most time with.
+    """
+    return longest(_since(pause, one.start_ns) for pause in pauses if _round_with(found, pause) is one)
+
+
+def longest_elsewhere(pauses: Iterable[Pause], found: list[Round]) -> Pause | None:
+    """The longest pause, from the first fault on, that belongs to no round."""
+    if not found:
+        return None
+    start_ns = found[0].start_ns
+    return longest(_since(pause, start_ns) for pause in pauses if pause.end_ns > start_ns and _round_with(found, pause) is None)
+
+
+def _round_with(found: list[Round], pause: Pause) -> Round | None:
+    return round_of([one for one in found if one.touches(pause.partition)], pause.start_ns, pause.end_ns)
+
+
+def _since(pause: Pause, start_ns: int) -> Pause:
+    """What of it comes after the fault: what was before is not its doing."""
+    return pause._replace(start_ns=max(pause.start_ns, start_ns))

@@ -11,10 +11,11 @@ Row = tuple[int, int, int, int, int]
 def reads_unlike_the_log(history: History) -> list[Row]:
     """Reads whose id is not what the final log holds there, in order of partition, offset and time.
 
-    Past the end of a log that was read in full there is nothing, so a read from there is unlike it as well. Logs that were not read to
-    their end, and offsets below the start of a log, are not judged.
+    Past the end of a log that was read in full there is nothing, so a read from there is unlike it as well, but for what may have been
+    appended only then (``moved_reads``). Logs that were not read to their end, and offsets below the start of a log, are not judged.
     """
     unlike: list[Row] = []
+    moved = set(moved_reads(history))
     tables = {partition: (log.start_offset, log.table(), log) for partition, log in history.log.items() if log.complete}
     for row in history.reads.rows():
         _, partition, offset, identifier, _ = row
@@ -24,10 +25,27 @@ def reads_unlike_the_log(history: History) -> list[Row]:
         index = offset - start
         if index < 0 or (not isinstance(table, dict) and index < len(table) and table[index] == identifier):
             continue
-        if log.id_at(offset) != identifier:
+        if log.id_at(offset) != identifier and row not in moved:
             unlike.append(row)
     unlike.sort(key=lambda row: (row[1], row[2], row[4]))
     return unlike
+
+
+def moved_reads(history: History) -> list[Row]:
+    """Reads past the noted end of a log, after it was noted, of writes without an acknowledgement: those may have come only then."""
+    noted = history.events_of("noted-ends")
+    if not noted:
+        return []
+    noted_ns, state = noted[0].time_ns, history.sends.state
+    return [
+        row
+        for row in history.reads.rows()
+        if row[4] > noted_ns
+        and row[1] in history.log
+        and row[2] >= history.log[row[1]].end_offset
+        and row[3] >= 0
+        and state[row[3]] != State.OK
+    ]
 
 
 def vanished_read(history: History, unlike: list[Row]) -> Finding:

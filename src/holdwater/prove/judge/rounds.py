@@ -33,6 +33,8 @@ class Round:
     end_ns: int = 0
     """Start of the next round, or the end of the record."""
     whole_limit_s: float = 0.0
+    led_limit_s: float = 0.0
+    """How long the run waited at most for full ISRs, and for other leaders; 0 for not known."""
 
     def touches(self, partition: int) -> bool:
         """Whether the broker led or replicated the partition."""
@@ -73,8 +75,10 @@ def _note(current: Round, kind: str, time_ns: int, detail: dict[str, object]) ->
         current.started_own = bool(detail.get("own"))
     elif kind == "back" and detail.get("broker") == current.broker:
         current.back_ns = current.back_ns or time_ns
-    elif kind == "condition" and detail.get("name") == "leaders-elsewhere" and detail.get("ok"):
-        current.led_elsewhere_ns = time_ns
+    elif kind == "condition" and detail.get("name") == "leaders-elsewhere":
+        current.led_limit_s = float(str(detail.get("limit_s", 0)))
+        if detail.get("ok"):
+            current.led_elsewhere_ns = time_ns
     elif kind == "condition" and detail.get("name") == "isr-full":
         current.whole_limit_s = float(str(detail.get("limit_s", 0)))
         if detail.get("ok"):

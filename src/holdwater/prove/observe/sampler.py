@@ -81,7 +81,7 @@ class Sampler:
             )
             for one in partitions
         )
-        return Sample(time_ns, node.id, True, controller, quorum_epoch, views)
+        return Sample(time_ns, node.id, True, controller, quorum_epoch, views, described.id_text if described is not None else "")
 
     def _publish(self, sample: Sample) -> None:
         self._keep(sample)

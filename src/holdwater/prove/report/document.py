@@ -75,7 +75,7 @@ def summary(judged: Judged) -> str:
         inside, outside = counts.unknown_in_log, counts.unknown - counts.unknown_in_log
         parts.append(f"{counts.unknown:,} unknown" + (f" ({inside:,} in the log, {outside:,} not)" if whole else ""))
     if counts.fail:
-        parts.append(f"{counts.fail:,} not sent")
+        parts.append(f"{counts.fail:,} refused")
     if counts.fire_and_forget:
         parts.append(f"{counts.fire_and_forget:,} sent with acks=0, which says nothing")
     parts.append(f"{counts.read:,} read")
@@ -187,7 +187,10 @@ def _controllers(judged: Judged) -> list[dict[str, Any]]:
 
 def not_tested(judged: Judged) -> list[str]:
     """What this run says nothing about."""
-    notes = ["Power loss: a killed process keeps what is in the page cache of its machine."]
+    notes = [
+        "Power loss: a killed process keeps what is in the page cache of its machine.",
+        "Followers: the log was read from each partition's leader, and not compared with its replicas.",
+    ]
     if judged.counts.unknown:
         notes.append(f"{judged.counts.unknown:,} writes got no answer; each may be in the log or not, and neither is an anomaly.")
     if judged.counts.fire_and_forget:
@@ -205,7 +208,7 @@ EXIT_CODES = {HELD: 0, BROKEN: 1, INVALID: 3, SKIPPED: 3}
 """Nothing but skipped parts is no verdict, as an invalid run is none."""
 
 
-def exit_code(verdicts: list[str]) -> int:
-    """Of several scenarios: broken beats invalid beats held."""
-    codes = [EXIT_CODES[verdict] for verdict in verdicts]
+def exit_code(verdicts: list[str], *, complete: bool = True) -> int:
+    """Of several scenarios: broken beats invalid beats held. One that has no verdict (not ``complete``) counts as invalid."""
+    codes = [EXIT_CODES[verdict] for verdict in verdicts] + ([] if complete else [EXIT_CODES[INVALID]])
     return 1 if 1 in codes else max(codes, default=3)

@@ -6,8 +6,9 @@ from typing import Any
 
 from holdwater.prove.judge.verdict import Judged
 from holdwater.prove.report import charts
+from holdwater.prove.report.characters import printable
 from holdwater.prove.report.page_style import STYLE
-from holdwater.prove.report.text import actual_text, bound_text, expected_text, number
+from holdwater.prove.report.text import actual_text, bound_text, expected_text, number, reasons
 
 _ROWS_SHOWN = 24
 """Partitions drawn; more would only be lines too thin to read."""
@@ -15,6 +16,7 @@ _ROWS_SHOWN = 24
 
 def render(report: dict[str, Any], judged: Judged) -> str:
     """The page."""
+    report = printable(report)
     title = f"{report['verdict']}: {report['scenario']}"
     sections = [
         _head(report),
@@ -58,20 +60,20 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "", 
 
 
 def _expectations(report: dict[str, Any]) -> str:
-    rows = "".join(_expectation(one) for one in report["expectations"])
+    rows = "".join(_expectation(one, why) for one, why in zip(report["expectations"], reasons(report["expectations"]), strict=True))
     sides = {"expectation": "", "expected": " class=figure", "actual": " class=figure", "verdict": ""}
     heads = "".join(f'<th scope="col"{side}>{name}</th>' for name, side in sides.items())
     table = f'<table class="numbers"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
     return f'<section><h2>Expected and actual</h2><div class="scroll">{table}</div></section>'
 
 
-def _expectation(one: dict[str, Any]) -> str:
+def _expectation(one: dict[str, Any], reason: str) -> str:
     """One row, and below it one over the whole width with the bound and the reason, where there is something to say."""
     details: list[str] = []
     if one["bound"]:
         details.append(f"bound: {bound_text(one['bound'])}")
-    if one["reason"] and (one["bound"] or one["verdict"] not in ("held", "invalid")):
-        details.append(one["reason"])
+    if reason:
+        details.append(reason)
     badge = f'<span class="badge small {one["verdict"]}">{one["verdict"]}</span>'
     cells = f"<td class=figure>{escape(expected_text(one))}</td><td class=figure>{escape(actual_text(one))}</td><td>{badge}</td>"
     row = f'<tr{" class=open" if details else ""}><th scope="row">{escape(one["name"])}</th>{cells}</tr>'

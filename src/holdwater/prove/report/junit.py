@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from holdwater.prove.report.characters import printable
 from holdwater.prove.report.text import actual_text, expected_text
 from holdwater.prove.report.text import render as as_text
 
@@ -12,9 +13,9 @@ def render(reports: list[dict[str, Any]], without: Sequence[str] = ()) -> str:
     """The document, with an XML declaration. The scenarios ``without`` a verdict are errors: a page that is green has seen all of them."""
     root = ET.Element("testsuites", name="holdwater prove")
     for report in reports:
-        root.append(_suite(report))
+        root.append(_suite(printable(report)))
     for scenario in without:
-        root.append(_suite_without_verdict(scenario))
+        root.append(_suite_without_verdict(printable(scenario)))
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -51,6 +52,8 @@ def _case(suite: str, expectation: dict[str, Any]) -> ET.Element:
     case = ET.Element("testcase", classname=suite, name=expectation["name"])
     message = f"expected {expected_text(expectation)}, actual {actual_text(expectation)}"
     tag = {"broken": "failure", "invalid": "error", "skipped": "skipped"}.get(expectation["verdict"])
+    if tag in ("error", "skipped") and expectation["reason"]:
+        message += f": {expectation['reason']}"  # of these, most pages show nothing else
     if tag:
         ET.SubElement(case, tag, message=message).text = expectation["reason"]
     return case

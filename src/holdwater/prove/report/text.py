@@ -4,11 +4,14 @@ import textwrap
 from statistics import median
 from typing import Any
 
+from holdwater.prove.report.characters import printable
+
 WIDTH = 118
 
 
 def render(report: dict[str, Any], evidence_hash: str = "") -> str:
-    """The whole report, ending with a newline."""
+    """The whole report, ending with a newline; nothing in it is a command to a terminal."""
+    report = printable(report)
     parts = [_head(report), _expectations(report), _rounds(report), _findings(report), _windows(report), _foot(report, evidence_hash)]
     return "\n".join(part for part in parts if part)
 
@@ -48,18 +51,33 @@ def bound_text(bound: dict[str, Any]) -> str:
     return f"{bound['formula']} ({inputs}{assumed})"
 
 
+def reasons(expectations: list[dict[str, Any]]) -> list[str]:
+    """What is to be said below each row; empty where there is nothing: it held and has no bound, or the reason stood below a row before.
+
+    Only rows without a verdict share a reason (that the judge did not see everything); each anomaly has a cause of its own.
+    """
+    said: set[str] = set()
+    shown: list[str] = []
+    for one in expectations:
+        without_verdict = one["verdict"] in ("invalid", "skipped")
+        again = without_verdict and one["reason"] in said
+        shown.append("" if again or (one["verdict"] == "held" and not one["bound"]) else one["reason"])
+        if without_verdict:
+            said.add(one["reason"])
+    return shown
+
+
 def _expectations(report: dict[str, Any]) -> str:
     rows = [(one["name"], expected_text(one), actual_text(one), one["verdict"]) for one in report["expectations"]]
     rows = [("expectation", "expected", "actual", "verdict"), *rows]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines: list[str] = []
-    details = [None, *report["expectations"]]
-    for row, one in zip(rows, details, strict=True):
+    details = [(None, ""), *zip(report["expectations"], reasons(report["expectations"]), strict=True)]
+    for row, (one, reason) in zip(rows, details, strict=True):
         lines.append(f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip())
         if one and one["bound"]:
             lines += _wrapped(f"bound: {bound_text(one['bound'])}", 6)
-        if one and one["reason"] and (one["bound"] or one["verdict"] not in ("held", "invalid")):
-            lines += _wrapped(one["reason"], 6)
+        lines += _wrapped(reason, 6)
     return "\n".join(lines) + "\n"
 
 

@@ -1,13 +1,15 @@
 """leader-election: a partition leader is killed under an idempotent acks=all producer and a consumer, comes back, and re-joins the ISR.
 
 What Kafka promises for it (replication factor 3, min.insync.replicas 2): nothing acknowledged is lost, nothing is stored twice, order holds,
-nobody reads what later vanishes, and writes pause no longer than the settings of the target and of the client add up to.
+nobody reads what later vanishes, and writes pause no longer than the settings of the target and of the client add up to. The topic keeps
+everything, whatever the cluster's defaults: what retention or compaction removes rightly could not be told from what is lost.
 """
 
 from holdwater.prove.errors import UsageError
 from holdwater.prove.judge.verdict import Expect
 from holdwater.prove.scenario import Await, Fault, Hold, Rounds, Scenario, Steady, Topic, Undo, Workload
 from holdwater.prove.scenarios.options import Options
+from holdwater.prove.settings import client_acks
 from holdwater.prove.target import KILL, START
 
 SUMMARY = "kill -9 the leader of a partition under load, start it again, and wait until every ISR is full"
@@ -19,6 +21,8 @@ EXPECTATIONS = (
     Expect("out of order", "never", "reorder"),
     Expect("longest write pause", "pause-at-most", "write"),
     Expect("longest read pause", "pause-at-most", "read"),
+    Expect("longest write pause elsewhere", "pause-elsewhere-at-most", "write"),
+    Expect("longest read pause elsewhere", "pause-elsewhere-at-most", "read"),
     Expect("new leader elected", "every-round", "new-leader"),
     Expect("killed broker back in every ISR", "every-round", "isr-full"),
     Expect("read, then vanished", "never", "vanished-read"),
@@ -38,6 +42,8 @@ EXPECTATIONS = (
 )
 
 _ACKS = ("acks", "request.required.acks")
+_KEPT_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+_MIN_ISR = "min.insync.replicas"
 _OK_BEFORE, _OK_AFTER = 1000, 100
 _STOCK_BUT = {"socket.timeout.ms": "10000"}
 """A client drains requests to a silent broker for up to socket.timeout.ms (60 s): shorter, and printed with the settings."""
@@ -45,7 +51,7 @@ _STOCK_BUT = {"socket.timeout.ms": "10000"}
 
 def build(options: Options) -> Scenario:
     """The scenario with the user's choices in it. Raises ``UsageError`` for those that leave nothing to judge."""
-    if any(options.producer.get(key, "").strip() == "0" for key in _ACKS):
+    if any(client_acks(options.producer.get(key, "")) == "0" for key in _ACKS):
         raise UsageError("with acks=0 no write is ever acknowledged, so none can be missed", "give acks=1 or acks=all")
     limit = options.limit_s
     one_round = (
@@ -59,7 +65,7 @@ def build(options: Options) -> Scenario:
     return Scenario(
         name="leader-election",
         title="A partition leader is killed under load and comes back",
-        topic=Topic(options.partitions, options.replication_factor, {"min.insync.replicas": "2"} | options.topic_configs),
+        topic=Topic(options.partitions, options.replication_factor, _topic_configs(options)),
         workload=Workload(
             rate=options.rate,
             value_bytes=options.value_bytes,
@@ -80,3 +86,23 @@ def build(options: Options) -> Scenario:
         ok_before=_OK_BEFORE,
         ok_after=_OK_AFTER,
     )
+
+
+def _topic_configs(options: Options) -> dict[str, str]:
+    """The topic's settings. Raises ``UsageError`` for those under which a healthy cluster would look as if it had failed."""
+    given, replicas = options.topic_configs, options.replication_factor
+    for key, value in _KEPT_FOR_EVER.items():
+        if given.get(key, value).strip() != value:
+            raise UsageError(
+                f"with {key}={given[key]} the cluster may rightly remove what was acknowledged, which could not be told from a loss",
+                f"leave out --topic-config {key}, which is {value} for the topic of a run",
+            )
+    most = max(1, replicas - 1)
+    min_isr = given.get(_MIN_ISR, "").strip()
+    if min_isr.removeprefix("+").isdecimal() and int(min_isr) > most:
+        raise UsageError(
+            f"with {_MIN_ISR}={min_isr} and replication factor {replicas} no partition of a killed broker can be written until it is back, "
+            "so no bound can be set for the pause",
+            f"lower it with --topic-config {_MIN_ISR}={most}, or give --replication-factor {int(min_isr) + 1} or more",
+        )
+    return _KEPT_FOR_EVER | {_MIN_ISR: str(min(2, most))} | given

@@ -68,6 +68,14 @@ class WorkloadProcess:
         """Whether the process runs."""
         return self._process.poll() is None
 
+    def check(self) -> None:
+        """Raises ``RunFailed`` when it is gone before its history was complete."""
+        if self.alive:
+            return
+        self._listener.join(timeout=5)  # what it said last may still be in the pipe
+        if "done" not in self._said:
+            raise self._ended()
+
     def wait_ready(self) -> None:
         """Wait until its client exists. Raises ``RunFailed``."""
         self._wait_for("ready", START_LIMIT_S)

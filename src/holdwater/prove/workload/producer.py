@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from holdwater.prove.history.columns import ANSWERS, SENDS, ColumnWriter
+from holdwater.prove.history.columns import ANSWERS, REFUSED_BY_CLIENT, SENDS, ColumnWriter
 from holdwater.prove.history.payload import HEADER, Stationery
 from holdwater.prove.workload.channel import STATUS_EVERY_S, Channel
 from holdwater.prove.workload.errors_file import ErrorsFile
@@ -46,6 +46,7 @@ class Writer:
         self.acknowledged = [0] * config["partitions"]
         self.last_error = ""
         self.refused_locally: list[tuple[int, int, int]] = []
+        """(sequence, error, time) of what produce() itself refused: these alone were surely never written."""
         self._flushed_ns = 0
         self.longest_wait_ns = 0
         self._thread = threading.Thread(target=self._serve, name=f"writer-{number}", daemon=True)
@@ -74,6 +75,10 @@ class Writer:
         """Write the recorded sends to their files."""
         self._sends.flush()
 
+    def rows(self) -> dict[str, int]:
+        """How many rows were recorded, by stream."""
+        return {SENDS.name: self._sends.rows, ANSWERS.name: self._answers.rows}
+
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         now_ns = time.monotonic_ns()
         _, _, writer, partition, sequence, sent_ns, _ = HEADER.unpack_from(message.value() or b"")
@@ -101,18 +106,19 @@ class Writer:
                 self._flushed_ns = now_ns
 
     def finish(self, deadline: float) -> int:
-        """Wait for outstanding answers, take back what was never sent, and close the history. Returns how many stay without an answer."""
+        """Wait for outstanding answers, take back what is still queued, and close the history. Returns how many stay without an answer."""
         while len(self._producer) and time.monotonic() < deadline:
             time.sleep(0.02)
         if len(self._producer):
-            # What is still in the local queue comes back as _PURGE_QUEUE: the only proof that it never left.
+            # What is still in the local queue comes back as _PURGE_QUEUE, so that it is known to have had no answer. No more than that:
+            # a batch that a broker refused after it had appended it waits there for its next attempt.
             self._producer.purge(in_queue=True, in_flight=False)
             time.sleep(0.5)
         self._stop.set()
         self._thread.join()
         self._producer.poll(0)
         for sequence, code, at_ns in self.refused_locally:
-            self._answers.append(self._number, sequence, -1, code, at_ns)
+            self._answers.append(self._number, sequence, REFUSED_BY_CLIENT, code, at_ns)
         self._sends.close()
         self._answers.close()
         return len(self._producer)
@@ -131,7 +137,8 @@ def run(channel: Channel) -> None:
     left = sum(writer.finish(deadline) for writer in writers)
     errors.close()
     waited_ns = max(writer.longest_wait_ns for writer in writers)
-    _say_status(channel, writers, "done", left=left, stall_ms=round(max(latest_ns, waited_ns) / 1e6, 1))
+    rows = {f"producer-{number}": writer.rows() for number, writer in enumerate(writers)}
+    _say_status(channel, writers, "done", left=left, stall_ms=round(max(latest_ns, waited_ns) / 1e6, 1), rows=rows)
 
 
 def _send_on_schedule(channel: Channel, writers: list[Writer], rate: float) -> tuple[int, float]:

@@ -1,0 +1,59 @@
+"""Settings of the clients as librdkafka takes them, tried with librdkafka itself, which shows what it made of them."""
+
+import logging
+import re
+
+import pytest
+from confluent_kafka import Producer
+
+from holdwater.prove.settings import Settings, client_number
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+def taken(key: str, value: str) -> str:
+    """What librdkafka has in force for a setting that it was given."""
+    lines, logger = _Lines(), logging.Logger("settings")  # noqa: LOG001 - one for itself, that nobody else hears
+    logger.addHandler(lines)
+    producer = Producer({"bootstrap.servers": "127.0.0.1:1", "debug": "conf", key: value}, logger=logger)
+    producer.poll(0)
+    shown = re.findall(r"(?:request.required.acks|message.send.max.retries) = (\S+)", "\n".join(lines.said))
+    return shown[0]
+
+
+@pytest.mark.parametrize("key", ["acks", "request.required.acks"])
+@pytest.mark.parametrize(
+    "value",
+    ["0", "00", "0x0", "-0", "+0", " 0", "08", "0b1", "0x", "4294967296", "1", "01", "+0x1", "1.5", "-1", "-01", "9223372036854775808", "all",
+     "ALL", "2", "010"],
+)  # fmt: skip
+def test_acks_in_every_spelling_that_librdkafka_takes(key: str, value: str) -> None:
+    number = taken(key, value)
+    assert Settings(producer={key: value}).client("acks") == ("all" if number == "-1" else number)
+
+
+@pytest.mark.parametrize("key", ["retries", "message.send.max.retries"])
+@pytest.mark.parametrize("value", ["0", "00", "0x0", "-0", "7", "0x10", "010", "5 times", "2147483647"])
+def test_retries_by_both_names(key: str, value: str) -> None:
+    assert Settings(producer={key: value}).client_int("retries") == int(taken(key, value))
+
+
+def test_what_applies_when_nothing_is_said() -> None:
+    assert (Settings().client("acks"), Settings().client_int("retries")) == ("all", 2**31 - 1)
+
+
+def test_the_last_name_of_one_setting_counts() -> None:
+    assert Settings(producer={"acks": "all", "request.required.acks": "1"}).client("acks") == "1"
+    assert Settings(consumer={"socket.timeout.ms": "0x10"}).client_ms("socket.timeout.ms", "consumer") == 16
+
+
+@pytest.mark.parametrize("text", ["", " ", "all", "x1", "- 1", "--1", "٠"])
+def test_what_is_no_number(text: str) -> None:
+    assert client_number(text) is None
