@@ -323,6 +323,8 @@ class SimNode:
             return
         if broker.stop_requested is None:
             self.on_event(self)
+        else:
+            self.on_end(self)  # it ends with the wake, and what it has sent before may arrive first
         if not self._settles_soon:
             self._settles_soon = True
             self._scheduler.after(1 + self._rng.below(self.gather_us), self._settle_soon, self.incarnation)
