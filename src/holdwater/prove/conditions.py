@@ -45,7 +45,7 @@ def _whole(view: PartitionView) -> bool:
 def leaders_elsewhere(world: World) -> bool:
     """Every live broker sees a new leader, at a higher leader epoch, for all partitions that the victim led."""
     samples = world.fresh(world.live)
-    if samples is None:
+    if not samples:  # a broker that is alone has nobody to follow it
         return False
     for sample in samples:
         views = {view.partition: view for view in sample.partitions}

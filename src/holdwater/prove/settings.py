@@ -9,14 +9,10 @@ CLIENT_DEFAULTS = {
     "acks": "all",
     "enable.idempotence": "false",
     "max.in.flight.requests.per.connection": "1000000",
-    "retries": "2147483647",
-    "message.timeout.ms": "300000",
     "retry.backoff.max.ms": "1000",
     "reconnect.backoff.max.ms": "10000",
-    "socket.timeout.ms": "60000",
     "fetch.wait.max.ms": "500",
     "fetch.error.backoff.ms": "500",
-    "isolation.level": "read_committed",
 }
 """librdkafka's own defaults for the settings that the judge looks at (its CONFIGURATION.md; ``acks`` -1 is spelled ``all``)."""
 
@@ -30,9 +26,10 @@ BROKER_DEFAULTS = {
 }
 """Defaults of the brokers for the same purpose; used only where the target did not tell, and then named as assumed."""
 
+KEPT_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+"""What the topic of a run has: whatever is missing from it then was lost."""
+
 _ALIASES = {
-    "delivery.timeout.ms": "message.timeout.ms",
-    "message.send.max.retries": "retries",
     "request.required.acks": "acks",
     "queue.buffering.max.ms": "linger.ms",
     "max.in.flight": "max.in.flight.requests.per.connection",
@@ -41,6 +38,9 @@ _ALIASES = {
 
 _ACKS = {-1: "all"}
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)", re.ASCII)
+
+_FRACTION = re.compile(r"[ \t\n\v\f\r]*[+-]?(?!0[xX0-9])(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A decimal number as C's strtod takes it from text, for what is no integer in another base."""
 
 
 def client_number(text: str) -> int | None:
@@ -93,18 +93,14 @@ class Settings:
     def client_ms(self, key: str, role: str = "producer") -> int:
         """The same as a number of milliseconds, rounded up: ``linger.ms`` may be a fraction."""
         text = self.client(key, role)
-        return math.ceil(float(text)) if "." in text else self.client_int(key, role)
+        fraction = _FRACTION.match(text)
+        return self.client_int(key, role) if fraction is None else math.ceil(float(fraction[0]))
 
     def broker_ms(self, key: str) -> tuple[int, bool]:
         """The target's value and whether it told us; else Kafka's default."""
         if key in self.broker:
             return int(self.broker[key]), True
         return int(BROKER_DEFAULTS[key]), False
-
-    @property
-    def idempotent(self) -> bool:
-        """Whether the producer numbers its batches, so that a broker can tell a retry from a new one."""
-        return self.client("enable.idempotence").lower() in ("true", "1", "t")
 
     def as_json(self) -> dict[str, Any]:
         """For ``run.json`` and the report."""

@@ -95,27 +95,26 @@ class TestColumns:
 
 
 @pytest.mark.parametrize(
-    ("error", "acks", "retries", "state"),
+    ("error", "acks", "state"),
     [
-        (0, "all", 5, State.OK),
-        (0, "1", 5, State.OK),
-        (0, "0", 5, State.SENT),
-        (-192, "all", 5, State.UNKNOWN),  # _MSG_TIMED_OUT
-        (-195, "all", 5, State.UNKNOWN),  # _TRANSPORT
-        (-151, "all", 5, State.UNKNOWN),  # _PURGE_INFLIGHT
-        (-152, "all", 5, State.UNKNOWN),  # _PURGE_QUEUE: from the queue, where a batch waits for its next attempt, too
-        (-184, "all", 5, State.FAIL),  # _QUEUE_FULL
-        (7, "all", 0, State.UNKNOWN),  # REQUEST_TIMED_OUT
-        (20, "all", 0, State.UNKNOWN),  # NOT_ENOUGH_REPLICAS_AFTER_APPEND
-        (19, "all", 5, State.UNKNOWN),  # NOT_ENOUGH_REPLICAS, but an earlier attempt may be in
-        (19, "all", 0, State.FAIL),
-        (10, "all", 5, State.UNKNOWN),
-        (-150, "all", 5, State.UNKNOWN),  # _FATAL
-        (-144, "all", 5, State.UNKNOWN),  # _FENCED
+        (0, "all", State.OK),
+        (0, "1", State.OK),
+        (0, "0", State.SENT),
+        (-192, "all", State.UNKNOWN),  # _MSG_TIMED_OUT
+        (-195, "all", State.UNKNOWN),  # _TRANSPORT
+        (-151, "all", State.UNKNOWN),  # _PURGE_INFLIGHT
+        (-152, "all", State.UNKNOWN),  # _PURGE_QUEUE: from the queue, where a batch waits for its next attempt, too
+        (7, "all", State.UNKNOWN),  # REQUEST_TIMED_OUT
+        (20, "all", State.UNKNOWN),  # NOT_ENOUGH_REPLICAS_AFTER_APPEND
+        (19, "all", State.UNKNOWN),  # NOT_ENOUGH_REPLICAS, but an earlier attempt may be in
+        (10, "all", State.UNKNOWN),  # MESSAGE_TOO_LARGE
+        (-150, "all", State.UNKNOWN),  # _FATAL
+        (-144, "all", State.UNKNOWN),  # _FENCED
     ],
 )
-def test_an_answer_stands_for_one_of_three_outcomes(error: int, acks: str, retries: int, state: State) -> None:
-    assert state_of(error, acks=acks, retries=retries) is state
+def test_an_answer_stands_for_one_of_three_outcomes(error: int, acks: str, state: State) -> None:
+    assert state_of(error, acks=acks) is state
+    assert state_of(error, acks=acks, by_client=True) is State.FAIL
 
 
 def record(folder: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 from tests.support.story import ORIGIN, SECOND, Story, a_killed_leader, view
 
 from holdwater.prove.history.model import Event, State
+from holdwater.prove.judge.bounds import failover
 from holdwater.prove.judge.verdict import Expect, Judged, Plan, judge
 from holdwater.prove.scenarios.leader_election import EXPECTATIONS
 from holdwater.prove.settings import Settings
@@ -63,16 +64,48 @@ def test_the_story_that_all_others_vary_is_held() -> None:
 
 
 class TestWaiting:
-    @pytest.mark.parametrize("error", [-192, 19])
-    def test_writes_that_failed_waited_too(self, error: int) -> None:
+    @pytest.mark.parametrize(("state", "error"), [(State.UNKNOWN, -152), (State.UNKNOWN, 19), (State.FAIL, -150)])
+    def test_writes_that_failed_waited_too(self, state: State, error: int) -> None:
         """Whether a write that never got through is known not to be written says nothing about how long it was waited for."""
         story = a_killed_leader()
         for second in range(12, 40):
-            story.send(1, partition=1, at_s=second, state=State.FAIL, error=error)
+            story.send(1, partition=1, at_s=second, state=state, error=error)
         story.log([0], partition=1, writer=1, producer_id=77).send(1, writer=1, partition=1, at_s=1).read_all(session=1)
         judged = judged_of(story)
         assert rows(judged)["longest write pause"] == "broken"
         assert judged.verdict == "broken"
+
+    def test_a_full_local_queue_is_no_pause_of_the_partition(self) -> None:
+        story = a_killed_leader()
+        story.send(1, writer=1, partition=7, at_s=1).log([0], writer=1, partition=7).read_all(session=1)
+        for second in range(12, 37):
+            story.send(1, writer=1, partition=7, at_s=second, state=State.FAIL, error=-184)
+        assert judged_of(story).verdict == "held"
+
+    def test_the_next_fault_does_not_hide_how_long_it_has_been(self) -> None:
+        """Partition 0 stands still from 20 s to 60 s; the second fault is what sets it going again."""
+        story = a_killed_leader()
+        story.event("kill", 39.5, broker=2, controller=False, led=[0], replicated=[]).event("probe", 39.6, what="kill", ok=True, broker=2)
+        story.event("condition", 45, name="leaders-elsewhere", ok=True, limit_s=60).event("start", 46, broker=2)
+        story.event("condition", 47, name="isr-full", ok=True, limit_s=60).event("end", 80)
+        story.send(10, at_s=20)
+        for one in story.sends[0][-10:]:
+            one.done_ns = ORIGIN + 60 * SECOND
+        story.send(10, at_s=61).log(list(range(111, 131))).read_all(session=1)
+        judged = judged_of(story, rounds=2)
+        assert (judged.verdict, actual(judged, "longest write pause")) == ("broken", 40000.0)
+
+    def test_each_pause_elsewhere_has_the_bound_of_its_round(self) -> None:
+        story = changed(a_killed_leader(), "kill", controller=True)
+        story.event("kill", 60, broker=2, controller=False, led=[0], replicated=[]).event("probe", 60.1, what="kill", ok=True, broker=2)
+        story.event("condition", 66, name="leaders-elsewhere", ok=True, limit_s=60).event("start", 67, broker=2)
+        story.event("condition", 68, name="isr-full", ok=True, limit_s=60).event("end", 100)
+        story.send(20, writer=1, partition=7, at_s=1).send(1, writer=1, partition=7, at_s=12).send(1, writer=1, partition=7, at_s=61)
+        story.sends[1][-2].done_ns = ORIGIN + int(36.5 * SECOND)
+        story.sends[1][-1].done_ns = ORIGIN + 85 * SECOND
+        story.send(10, at_s=69).log(list(range(111, 121))).log(list(range(22)), writer=1, partition=7).read_all(session=1)
+        judged = judged_of(story, rounds=2)
+        assert (judged.verdict, actual(judged, "longest write pause elsewhere")) == ("broken", 24000.0)
 
     def test_a_partition_far_from_the_fault_that_never_comes_back(self) -> None:
         story = a_killed_leader()
@@ -145,6 +178,24 @@ class TestBoundsThatAreNotSure:
         assert judged.results[4].bound.formula.endswith("+ linger.ms")
         assert judged_of(a_killed_leader(pause_s=21.5), settings(producer={"queue.buffering.max.ms": "999.5"})).verdict == "held"
 
+    def test_readers_wait_for_what_lingers(self) -> None:
+        assert failover(settings(producer={"linger.ms": "25000"}), controller=False, reading=True).inputs["linger.ms"] == 25000
+
+    def test_new_leaders_that_are_waited_for_by_a_bound_that_is_not_sure(self) -> None:
+        story = condition(a_killed_leader(), "leaders-elsewhere", ok=False, limit_s=120)
+        judged = judged_of(story, settings(broker={"process.roles": "broker"}))
+        assert (judged.verdict, rules(judged), rows(judged)["new leader elected"]) == ("invalid", ["bound"], "invalid")
+        assert "no controllers" in judged.flaws[0].reason
+
+    def test_one_that_is_not_sure_takes_nothing_from_the_others(self) -> None:
+        story = a_killed_leader()
+        story.send(20, writer=1, partition=7, at_s=1).send(1, writer=1, partition=7, at_s=12)
+        story.sends[1][-1].done_ns = ORIGIN + 37 * SECOND
+        story.log(list(range(21)), writer=1, partition=7).read_all(session=1).unknown(1, at_s=38)
+        judged = judged_of(story, settings(broker={"process.roles": "broker"}))
+        assert rows(judged)["longest write pause elsewhere"] == "invalid"
+        assert (judged.verdict, rows(judged)["longest write pause"]) == ("broken", "broken")
+
     @pytest.mark.parametrize(("limit_s", "verdict"), [(5, "invalid"), (60, "broken")])
     def test_a_users_patience_is_no_promise(self, limit_s: float, verdict: str) -> None:
         judged = judged_of(condition(a_killed_leader(), "isr-full", ok=False, limit_s=limit_s))
@@ -161,9 +212,16 @@ class TestFaultsThatWereNone:
         judged = judged_of(changed(a_killed_leader(), "kill", led=[], replicated=[0, 1]))
         assert (judged.verdict, rules(judged), rows(judged)["new leader elected"]) == ("invalid", ["fault"], "skipped")
 
+    def test_a_leader_that_nobody_can_follow(self) -> None:
+        story = a_killed_leader(pause_s=25).sample(1, 1, view()._replace(replicas=(1,), isr=(1,)))
+        judged = judged_of(story)
+        assert (judged.verdict, rules(judged), rows(judged)["longest write pause"]) == ("invalid", ["fault"], "invalid")
+        assert "nobody but broker 1 has a replica of partitions [0]" in judged.flaws[0].reason
+
     def test_one_round_of_two_that_led_nothing(self) -> None:
         story = a_killed_leader()
         story.event("kill", 25, broker=4, controller=False, led=[], replicated=[0]).event("probe", 25.1, what="kill", ok=True, broker=4)
+        story.event("condition", 25.4, name="leaders-elsewhere", ok=True, limit_s=60)  # of nothing, all is true at once
         story.event("start", 30, broker=4).event("condition", 31, name="isr-full", ok=True, limit_s=60).event("end", 50)
         story.send(10, at_s=26).log(list(range(111, 121))).read_all(session=1)
         judged = judged_of(story, rounds=2)
@@ -215,11 +273,11 @@ class TestTheEnd:
         assert judged_of(story).verdict == "broken"
         assert judged_of(a_killed_leader().event("interrupted", 42)).verdict == "invalid"
 
-    def test_a_topic_that_had_data_voids_all(self) -> None:
-        story = a_killed_leader().event("topic-had-data", 0, ends={0: 4})
-        story.send(1, at_s=20)
+    def test_a_consumer_that_stopped_early_has_seen_nothing(self) -> None:
+        story = a_killed_leader()
+        story.positions = {0: 50}
         judged = judged_of(story)
-        assert (judged.verdict, rows(judged)["acknowledged writes lost"]) == ("invalid", "invalid")
+        assert (judged.verdict, rows(judged)["acknowledged, never delivered"], rows(judged)["skipped by the consumer"]) == ("invalid",) * 3
 
     @pytest.mark.parametrize("acknowledged", [False, True])
     def test_a_write_that_comes_when_the_ends_are_noted(self, acknowledged: bool) -> None:
@@ -264,6 +322,7 @@ class TestTheTopic:
         history.final_topic_id = "second"
         judged = judge(history, KAFKA, Plan("x", EXPECTATIONS, 1, 50, 5))
         assert (judged.verdict, rules(judged)) == ("invalid", ["topic"])
+        assert rows(judged)["acknowledged writes lost"] == "invalid"
 
     def test_somebody_elses_records(self) -> None:
         story = a_killed_leader().log([-1, -1], producer_id=4242)

@@ -5,7 +5,7 @@ from tests.support.story import ORIGIN, SECOND, Story, a_killed_leader, view
 
 from holdwater.prove.history.model import History, State
 from holdwater.prove.judge.bounds import failover
-from holdwater.prove.judge.pauses import longest, read_pauses, write_pauses
+from holdwater.prove.judge.pauses import read_pauses, write_pauses
 from holdwater.prove.judge.verdict import Expect, Judged, Plan, judge
 from holdwater.prove.settings import Settings
 
@@ -36,8 +36,7 @@ def result(judged: Judged, name: str) -> tuple[str, float | int | None]:
 
 class TestPauses:
     def test_from_the_last_acknowledgement_to_the_next(self) -> None:
-        pause = longest(write_pauses(a_killed_leader().history(), at_least_ms=500))
-        assert pause is not None
+        (pause,) = write_pauses(a_killed_leader().history(), at_least_ms=500)
         # The last acknowledgement before came at 9.010 s; the write that waited was handed over at 10 s: waiting began there.
         assert (pause.start_ns, pause.length_ms, pause.open) == (ORIGIN + 10 * SECOND, 2000.0, False)
 
@@ -153,7 +152,7 @@ class TestVerdict:
         story.log([111]).read(111, 111, at_s=24)
         story.positions = {0: 112}
         judged = verdict_of(story, rounds=2)
-        assert [one["write_pause_ms"] for one in judged.figures["rounds"]] == [2000.0, 3000.0]
+        assert [one["write_pause_ms"] for one in judged.figures["rounds"]] == [2000.0, 3100.0]
 
     def test_broken_when_the_isr_is_not_full_again(self) -> None:
         story = a_killed_leader()
@@ -166,14 +165,6 @@ class TestVerdict:
         story.events = [e for e in story.events if e.detail.get("name") != "leaders-elsewhere"]
         judged = verdict_of(story)
         assert (judged.verdict, result(judged, "new leader")) == ("broken", ("broken", 0))
-
-    def test_a_leader_without_followers_has_no_successor(self) -> None:
-        story = a_killed_leader().sample(1, 1, view()._replace(replicas=(1,)))
-        story.events = [e for e in story.events if e.detail.get("name") != "leaders-elsewhere"]
-        judged = verdict_of(story)
-        assert [one.reason for one in judged.results if one.name == "new leader"] == [
-            "round 1: not seen for broker 1, and nobody else has a replica: give --replication-factor 3"
-        ]
 
     def test_an_open_pause_is_broken_however_short(self) -> None:
         story = a_killed_leader()

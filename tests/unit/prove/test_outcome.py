@@ -13,7 +13,6 @@ from tests.support.fake_broker import FakeBroker
 from holdwater.prove.history.columns import ANSWERS, REFUSED_BY_CLIENT, read_columns
 from holdwater.prove.history.load import load_history
 from holdwater.prove.history.model import State
-from holdwater.prove.history.outcome import state_of
 from holdwater.prove.settings import Settings
 from holdwater.prove.workload.errors_file import ErrorsFile
 from holdwater.prove.workload.producer import Writer
@@ -21,7 +20,7 @@ from holdwater.wire import messages
 
 _APPENDED_ONLY_HERE = 20
 """NOT_ENOUGH_REPLICAS_AFTER_APPEND."""
-_PURGE_QUEUE, _UNKNOWN_TOPIC, _UNKNOWN_PARTITION, _QUEUE_FULL = -152, -188, -190, -184
+_PURGE_QUEUE, _QUEUE_FULL = -152, -184
 
 
 class _Broker(FakeBroker):
@@ -120,10 +119,3 @@ def test_what_produce_itself_refused_was_not_written(errors: ErrorsFile, tmp_pat
         (1, _QUEUE_FULL, REFUSED_BY_CLIENT),
     ]
     assert states(tmp_path) == [State.UNKNOWN, State.FAIL]
-
-
-@pytest.mark.parametrize("error", [_PURGE_QUEUE, _UNKNOWN_TOPIC, _UNKNOWN_PARTITION])
-def test_a_report_proves_less_than_a_refusal(error: int) -> None:
-    assert state_of(error, acks="all", retries=5) is State.UNKNOWN
-    assert state_of(error, acks="all", retries=0) is State.UNKNOWN
-    assert state_of(error, acks="all", retries=5, by_client=True) is State.FAIL

@@ -24,7 +24,7 @@ def taken(key: str, value: str) -> str:
     logger.addHandler(lines)
     producer = Producer({"bootstrap.servers": "127.0.0.1:1", "debug": "conf", key: value}, logger=logger)
     producer.poll(0)
-    shown = re.findall(r"(?:request.required.acks|message.send.max.retries) = (\S+)", "\n".join(lines.said))
+    shown = re.findall(r"request.required.acks = (\S+)", "\n".join(lines.said))
     return shown[0]
 
 
@@ -39,14 +39,15 @@ def test_acks_in_every_spelling_that_librdkafka_takes(key: str, value: str) -> N
     assert Settings(producer={key: value}).client("acks") == ("all" if number == "-1" else number)
 
 
-@pytest.mark.parametrize("key", ["retries", "message.send.max.retries"])
-@pytest.mark.parametrize("value", ["0", "00", "0x0", "-0", "7", "0x10", "010", "5 times", "2147483647"])
-def test_retries_by_both_names(key: str, value: str) -> None:
-    assert Settings(producer={key: value}).client_int("retries") == int(taken(key, value))
-
-
 def test_what_applies_when_nothing_is_said() -> None:
-    assert (Settings().client("acks"), Settings().client_int("retries")) == ("all", 2**31 - 1)
+    assert (Settings().client("acks"), Settings().client_ms("retry.backoff.max.ms")) == ("all", 1000)
+
+
+@pytest.mark.parametrize(
+    ("value", "ms"), [("5", 5), ("0.5", 1), ("5.5ms", 6), ("1e3", 1000), ("0x10", 16), ("010", 8), (".5", 1), ("30000", 30000), ("0", 0)]
+)
+def test_milliseconds(value: str, ms: int) -> None:
+    assert Settings(producer={"queue.buffering.max.ms": value}).client_ms("linger.ms") == ms
 
 
 def test_the_last_name_of_one_setting_counts() -> None:

@@ -139,13 +139,13 @@ def _load_sends(folder: Path, writers: int, settings: Settings, *, whole: bool) 
 
 def _load_answers(folders: list[Path], settings: Settings, sends: Sends) -> None:
     """Add the answers to the sends. What produce() refused has no offset, as all that is no acknowledgement."""
-    acks, retries = settings.client("acks"), settings.client_int("retries")
+    acks = settings.client("acks")
     states: dict[tuple[int, bool], int] = {}
     rows = read_columns(folders, ANSWERS)
     for writer, sequence, offset, error, done_ns in zip(*(rows[name] for name, _ in ANSWERS.columns), strict=True):
         answer = (error, offset == REFUSED_BY_CLIENT)
         if answer not in states:
-            states[answer] = int(state_of(error, acks=acks, retries=retries, by_client=answer[1]))
+            states[answer] = int(state_of(error, acks=acks, by_client=answer[1]))
         identifier = sends.id_of(writer, sequence)
         if identifier < 0 or sends.state[identifier] != State.UNKNOWN:
             continue

@@ -35,9 +35,11 @@ def failover(settings: Settings, *, controller: bool, reading: bool = False) -> 
 def _client_part(settings: Settings, *, reading: bool) -> tuple[list[str], dict[str, int]]:
     role = "consumer" if reading else "producer"
     keys = ["retry.backoff.max.ms", "reconnect.backoff.max.ms"] + (["fetch.wait.max.ms", "fetch.error.backoff.ms"] if reading else [])
-    if not reading and settings.client("linger.ms"):  # its default is within what an election is given
+    inputs = {key: settings.client_ms(key, role) for key in keys}
+    if settings.client("linger.ms"):  # its default is within what an election is given; readers wait for what lingers, too
         keys.append("linger.ms")
-    return keys, {key: settings.client_ms(key, role) for key in keys}
+        inputs["linger.ms"] = settings.client_ms("linger.ms")
+    return keys, inputs
 
 
 def _kafka_failover(settings: Settings, *, controller: bool, reading: bool) -> Bound:

@@ -6,10 +6,10 @@ setting that the target did not tell, a user's patience that is shorter than wha
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from holdwater.prove.judge.bounds import Bound, failover
-from holdwater.prove.judge.pauses import Pause, longest_elsewhere, longest_in
+from holdwater.prove.judge.pauses import Charged, charged_to, charged_to_none
 from holdwater.prove.judge.rounds import Round, round_of
 from holdwater.prove.judge.validity import Flaw
 
@@ -85,55 +85,70 @@ _UNSEEN: "dict[str, Callable[[Judged], str]]" = {
 """Findings that need something to look at, and what says that it was not there."""
 
 
-def _pause_at_most(judged: "Judged", expect: Expect) -> Result:
-    """The longest pause on partitions of a broker that was hit, over all rounds, against the bound of its round.
+class _Judged(NamedTuple):
+    """A pause with the bound that it is held to, and the round that it falls into."""
 
-    With several rounds the one that comes nearest to its bound, or passes it by most, is shown.
-    """
+    charged: Charged
+    bound: Bound
+    round: Round | None
+
+    @property
+    def share(self) -> float:
+        """How near it comes to its bound; one that never ended is beyond any."""
+        return float("inf") if self.charged.pause.open else self.charged.length_ms / self.bound.value_ms
+
+
+def _pause_at_most(judged: "Judged", expect: Expect) -> Result:
+    """Pauses on partitions of a broker that was hit, each against the bound of its round."""
     reading = expect.about == "read"
     pauses = judged.read_pauses if reading else judged.write_pauses
-    shown: Result | None = None
-    share = -1.0
-    for one in judged.rounds:
-        bound = failover(judged.settings, controller=one.controller, reading=reading)
-        pause = longest_in(pauses, judged.rounds, one)
-        weight = float("inf") if pause and pause.open else (pause.length_ms if pause else 0.0) / bound.value_ms
-        if weight > share:
-            share = weight
-            shown = _beside(judged, expect, pause, bound, one)
-    return shown or Result(expect.name, "at most", 0, None, "ms", SKIPPED, reason="no fault took place")
+    bounds = [failover(judged.settings, controller=one.controller, reading=reading) for one in judged.rounds]
+    rounds = zip(judged.rounds, bounds, strict=True)
+    found = [_Judged(charged, bound, one) for one, bound in rounds for charged in charged_to(pauses, judged.rounds, one)]
+    return _worst(judged, expect, found, bounds)
 
 
 def _pause_elsewhere(judged: "Judged", expect: Expect) -> Result:
-    """The longest pause from the first fault on where no fault was: clients must get over it as soon there, by the same bound."""
-    if not judged.rounds:
-        return Result(expect.name, "at most", 0, None, "ms", SKIPPED, reason="no fault took place")
+    """Pauses from the first fault on where no fault was: clients must get over it as soon there, by the same bounds."""
     reading = expect.about == "read"
-    pause = longest_elsewhere(judged.read_pauses if reading else judged.write_pauses, judged.rounds)
-    near = round_of(judged.rounds, pause.start_ns, pause.end_ns) if pause else None
-    bound = failover(judged.settings, controller=near is not None and near.controller, reading=reading)
-    return _beside(judged, expect, pause, bound, near)
+    pauses = judged.read_pauses if reading else judged.write_pauses
+    bounds = [failover(judged.settings, controller=one.controller, reading=reading) for one in judged.rounds]
+    found: list[_Judged] = []
+    for charged in charged_to_none(pauses, judged.rounds):
+        near = round_of(judged.rounds, charged.since_ns, charged.pause.end_ns) or judged.rounds[-1]
+        found.append(_Judged(charged, bounds[near.number - 1], near))
+    return _worst(judged, expect, found, bounds)
 
 
-def _beside(judged: "Judged", expect: Expect, pause: Pause | None, bound: Bound, one: Round | None) -> Result:
-    """A pause beside its bound. One that never ended is broken, whatever its bound rests on."""
-    if pause is None:
+def _worst(judged: "Judged", expect: Expect, found: list[_Judged], bounds: list[Bound]) -> Result:
+    """The one that comes nearest to its bound, or passes it by most. One that never ended is broken, whatever its bound rests on."""
+    if not bounds:
+        return Result(expect.name, "at most", 0, None, "ms", SKIPPED, reason="no fault took place")
+    if not found:
         reason = f"no pause of {PAUSE_SHOWN_MS} ms or more"
-        return Result(expect.name, "at most", bound.value_ms, 0.0, "ms", HELD, bound, reason)
-    where = f"round {one.number}, partition {pause.partition}" if one else f"partition {pause.partition}"
-    reason = f"{where}: {judged.cause_of(pause).text}"
+        return Result(expect.name, "at most", bounds[0].value_ms, 0.0, "ms", HELD, bounds[0], reason)
+    worst = max(found, key=lambda one: one.share)
+    (pause, since_ns), bound = worst.charged, worst.bound
+    reason = f"{f'round {worst.round.number}, ' if worst.round else ''}partition {pause.partition}: {judged.cause_of(pause).text}"
+    if since_ns > pause.start_ns:
+        reason = f"{reason} It had begun {(since_ns - pause.start_ns) / 1e6:,.0f} ms before, which does not count."
     if pause.open:
         reason = f"{reason} It had not ended when the run ended."
-    too_long = pause.open or pause.length_ms > bound.value_ms
-    made = Result(expect.name, "at most", bound.value_ms, pause.length_ms, "ms", BROKEN if too_long else HELD, bound, reason)
-    if too_long and not pause.open and bound.assumed:
-        why = (
-            f"the {expect.name} ({pause.length_ms:,.0f} ms) is past a bound that rests on Kafka's defaults for {', '.join(bound.assumed)}: "
-        )
-        why += "the target does not tell them as they count at its active controller"
-        next_step = "let the user of --command-config describe the brokers' configurations"
-        made.verdict, made.flaw = INVALID, Flaw("bound", why, next_step)
+    length_ms = worst.charged.length_ms
+    made = Result(expect.name, "at most", bound.value_ms, length_ms, "ms", BROKEN if worst.share > 1 else HELD, bound, reason)
+    if worst.share > 1 and not pause.open and bound.assumed:
+        made.verdict, made.flaw = INVALID, _unsure(judged, f"the {expect.name} ({length_ms:,.0f} ms) is past", bound)
     return made
+
+
+def _unsure(judged: "Judged", what: str, bound: Bound) -> Flaw:
+    """What lies beyond a bound that rests on what nobody has told says nothing."""
+    reason = f"{what} a bound that rests on Kafka's defaults for {', '.join(bound.assumed)}"
+    if "process.roles" in judged.settings.broker and all(key in judged.settings.broker for key in bound.assumed):
+        return Flaw(
+            "bound", f"{reason}: the controllers go by their own, and the brokers are no controllers", "compare with the controllers' files"
+        )
+    return Flaw("bound", f"{reason}: the target does not tell them", "let the client (-X) describe the brokers' configurations")
 
 
 def _every_round(judged: "Judged", expect: Expect) -> Result:
@@ -150,7 +165,9 @@ def _every_round(judged: "Judged", expect: Expect) -> Result:
         return Result(expect.name, "equal", 0, None, "rounds", SKIPPED, reason="the brokers that were hit led no partition")
     made = Result(expect.name, "equal", len(asked), len(asked) - len(missing), "rounds", BROKEN if missing else HELD)
     if missing:
-        made.reason = _what_is_missing(judged, missing[0], expect.about)
+        limit_s = _limit_s(missing[0], expect.about)
+        within = f" within {limit_s:g} s" if limit_s else ""
+        made.reason = f"round {missing[0].number}: not seen for broker {missing[0].broker}{within}"
         made.flaw = _impatience(judged, missing[0], expect.about)
     if made.flaw:
         made.verdict = INVALID
@@ -161,29 +178,19 @@ def _limit_s(one: Round, about: str) -> float:
     return one.led_limit_s if about == "new-leader" else one.whole_limit_s
 
 
-def _what_is_missing(judged: "Judged", one: Round, about: str) -> str:
-    within = f" within {_limit_s(one, about):g} s" if _limit_s(one, about) else ""
-    alone = about == "new-leader" and _led_alone(judged, one)
-    who = ", and nobody else has a replica: give --replication-factor 3" if alone else ""
-    return f"round {one.number}: not seen for broker {one.broker}{within}{who}"
-
-
 def _impatience(judged: "Judged", one: Round, about: str) -> Flaw | None:
     """A wait that was given up sooner than the settings allow for says nothing of the cluster."""
-    limit_s = _limit_s(one, about)
-    least_s = RETURN_S
+    limit_s, least_s = _limit_s(one, about), RETURN_S
     if about == "new-leader":
-        least_s = failover(judged.settings, controller=one.controller).value_ms / 1000
+        bound = failover(judged.settings, controller=one.controller)
+        if bound.assumed:
+            return _unsure(judged, f"round {one.number}: new leaders were not seen within", bound)
+        least_s = bound.value_ms / 1000
     if not 0 < limit_s < least_s:
         return None
     what = "new leaders were" if about == "new-leader" else "full ISRs were"
     reason = f"round {one.number}: {what} waited for {limit_s:g} s, and may take {least_s:g} s"
     return Flaw("limit", reason, f"--limit {least_s:.0f} or more")
-
-
-def _led_alone(judged: "Judged", one: Round) -> bool:
-    views = (view for sample in judged.history.samples for view in sample.partitions)
-    return any(view.partition in one.led and len(view.replicas) == 1 for view in views)
 
 
 CHECKS: "dict[str, Callable[[Judged, Expect], Result]]" = {

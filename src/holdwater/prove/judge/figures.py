@@ -6,7 +6,7 @@ from itertools import compress
 from typing import Any
 
 from holdwater.prove.history.model import History, State
-from holdwater.prove.judge.pauses import Pause, longest_in
+from holdwater.prove.judge.pauses import Pause, charged_to
 from holdwater.prove.judge.rounds import Round
 from holdwater.prove.judge.writes import Occurrences
 
@@ -85,8 +85,7 @@ def round_figures(history: History, found: list[Round], one: Round, writes: list
     """What one round took. Pauses are those on partitions that the broker led or replicated, from the fault to the next round."""
 
     def worst(pauses: list[Pause]) -> float:
-        pause = longest_in(pauses, found, one)
-        return pause.length_ms if pause else 0.0
+        return max((charged.length_ms for charged in charged_to(pauses, found, one)), default=0.0)
 
     def since(time_ns: int) -> float | None:
         return round((time_ns - one.start_ns) / 1e6, 1) if time_ns else None

@@ -11,6 +11,10 @@ _Wait = tuple[int, int, bool]
 """(end of the wait, its start, whether it ended with success), in nanoseconds."""
 
 
+_QUEUE_FULL = -184
+"""librdkafka's ``_QUEUE_FULL``."""
+
+
 class Pause(NamedTuple):
     """A time in which one partition stood still for one side. ``waiting`` writes (or records) waited when it
     ended.
@@ -35,14 +39,16 @@ def write_pauses(history: History, *, at_least_ms: float) -> list[Pause]:
     """Per partition: from the last acknowledgement (or the first waiting send, if later) to the next one; only where a send waited.
 
     A send counts as waiting from the call of produce() until its acknowledgement or error; one without any answer waits to the end, so a
-    partition that never comes back shows one open pause. Whether a write that failed is known not to be written makes no difference.
+    partition that never comes back shows one open pause. Whether a write that failed is known not to be written makes no difference, but a
+    full local queue says nothing of the partition that the write was for.
     """
     sends = history.sends
     end_ns = _end_of_record(history)
     waits_by: dict[int, list[_Wait]] = {}
     ok, sent = int(State.OK), int(State.SENT)
-    for state, partition, done_ns, invoke_ns in zip(sends.state, sends.partition, sends.done_ns, sends.invoke_ns, strict=True):
-        if state != sent:
+    rows = zip(sends.state, sends.error, sends.partition, sends.done_ns, sends.invoke_ns, strict=True)
+    for state, error, partition, done_ns, invoke_ns in rows:
+        if state != sent and error != _QUEUE_FULL:
             waits_by.setdefault(partition, []).append((done_ns or end_ns, invoke_ns, state == ok))
     pauses: list[Pause] = []
     for partition in sorted(waits_by):
@@ -111,31 +117,40 @@ def _end_of_record(history: History) -> int:
     return max(last_event, max(history.sends.done_ns, default=0), max(history.sends.invoke_ns, default=0))
 
 
-def longest(pauses: Iterable[Pause]) -> Pause | None:
-    """The longest pause, one that did not end before all others, the earlier one of equals; ``None`` of none."""
-    return max(pauses, key=lambda pause: (pause.open, pause.end_ns - pause.start_ns, -pause.start_ns), default=None)
+class Charged(NamedTuple):
+    """A pause, and from when on it counts: what was before the fault is not its doing."""
+
+    pause: Pause
+    since_ns: int
+
+    @property
+    def length_ms(self) -> float:
+        """Length of what counts, in milliseconds."""
+        return round((self.pause.end_ns - self.since_ns) / 1e6, 3)
 
 
-def longest_in(pauses: Iterable[Pause], found: list[Round], one: Round) -> Pause | None:
-    """The longest pause of a round, on the partitions that its broker led or replicated, from the fault on.
+def charged_to(pauses: Iterable[Pause], found: list[Round], one: Round) -> list[Charged]:
+    """The pauses of a round, on the partitions that its broker led or replicated.
 
-    A pause belongs to one round only: of those whose brokers have to do with the partition, the one that it shares most time with.
+    A pause belongs to one round only: of those whose brokers have to do with the partition, the one that it shares most time with. It
+    counts from the first of them on, so that the next fault does not hide how long it has been.
     """
-    return longest(_since(pause, one.start_ns) for pause in pauses if _round_with(found, pause) is one)
+    charged: list[Charged] = []
+    for pause in pauses:
+        touching = _touching(found, pause)
+        if round_of(touching, pause.start_ns, pause.end_ns) is one:
+            charged.append(Charged(pause, max(pause.start_ns, touching[0].start_ns)))
+    return charged
 
 
-def longest_elsewhere(pauses: Iterable[Pause], found: list[Round]) -> Pause | None:
-    """The longest pause, from the first fault on, that belongs to no round."""
+def charged_to_none(pauses: Iterable[Pause], found: list[Round]) -> list[Charged]:
+    """The pauses that belong to no round, from the first fault on."""
     if not found:
-        return None
+        return []
     start_ns = found[0].start_ns
-    return longest(_since(pause, start_ns) for pause in pauses if pause.end_ns > start_ns and _round_with(found, pause) is None)
+    return [Charged(pause, max(pause.start_ns, start_ns)) for pause in pauses if pause.end_ns > start_ns and not _touching(found, pause)]
 
 
-def _round_with(found: list[Round], pause: Pause) -> Round | None:
-    return round_of([one for one in found if one.touches(pause.partition)], pause.start_ns, pause.end_ns)
-
-
-def _since(pause: Pause, start_ns: int) -> Pause:
-    """What of it comes after the fault: what was before is not its doing."""
-    return pause._replace(start_ns=max(pause.start_ns, start_ns))
+def _touching(found: list[Round], pause: Pause) -> list[Round]:
+    """The rounds that have to do with its partition, and overlap it."""
+    return [one for one in found if one.touches(pause.partition) and min(pause.end_ns, one.end_ns) > max(pause.start_ns, one.start_ns)]

@@ -33,8 +33,9 @@ class Round:
     end_ns: int = 0
     """Start of the next round, or the end of the record."""
     whole_limit_s: float = 0.0
+    """How long the run waited for full ISRs at most; 0 for not known."""
     led_limit_s: float = 0.0
-    """How long the run waited at most for full ISRs, and for other leaders; 0 for not known."""
+    """The same for other leaders."""
 
     def touches(self, partition: int) -> bool:
         """Whether the broker led or replicated the partition."""

@@ -1,8 +1,8 @@
 """When a run has no verdict. Each reason says what was wrong with the run, and what it takes from the findings.
 
 A reason that ``hides`` means that the judge did not see everything (a log not read to its end), so that an absence proves nothing, while a
-lost write is a lost write. One that ``voids`` takes presence its ground as well (a topic that was not the run's own, or whose records may go
-by right). The others leave findings standing.
+lost write is a lost write. One that ``voids`` takes presence its ground as well (a topic that was made anew, or whose records may go by
+right). The others leave findings standing.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +13,7 @@ from holdwater.prove.judge.content import foreign
 from holdwater.prove.judge.figures import ok_before_and_after
 from holdwater.prove.judge.reads import moved_reads
 from holdwater.prove.judge.rounds import Round
-from holdwater.prove.settings import Settings
+from holdwater.prove.settings import KEPT_FOR_EVER, Settings
 
 if TYPE_CHECKING:
     from holdwater.prove.judge.verdict import Judged
@@ -38,7 +38,7 @@ def flaws(judged: "Judged") -> list[Flaw]:
     history, found, plan = judged.history, judged.rounds, judged.plan
     course = _of_the_course(history, found, plan.rounds)
     others = [*_of_the_topic(history, judged.settings), *_of_others(history), *_of_the_clock(history)]
-    faults = _of_the_faults(found, judged.settings)
+    faults = [*_of_the_faults(found, judged.settings), *_of_lone_leaders(history, found)]
     rest = [*_of_the_amount(judged), *_of_the_final_read(history), *_of_the_end(history, found)]
     if course:
         rest = [flaw._replace(next_step=_FOLLOWS) for flaw in rest]
@@ -66,15 +66,9 @@ def _of_the_course(history: History, found: list[Round], planned_rounds: int) ->
     return flawed
 
 
-_KEPT_FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1"}
-
-
 def _of_the_topic(history: History, settings: Settings) -> list[Flaw]:
     """What makes the log another one than that of the run, or lets records go from it by right."""
     flawed: list[Flaw] = []
-    for event in history.events_of("topic-had-data"):
-        reason = f"the topic had data before the run: {event.detail['ends']}"
-        flawed.append(Flaw("topic", reason, "name a topic that does not exist yet", voids=True))
     ids = [history.topic_id, *(sample.topic_id for sample in history.samples), history.final_topic_id]
     if len({one for one in ids if one}) > 1:
         reason = "the topic was deleted during the run, and made anew"
@@ -83,7 +77,7 @@ def _of_the_topic(history: History, settings: Settings) -> list[Flaw]:
         flawed.append(Flaw("retention", "the topic is compacted: records go from it by right", "cleanup.policy=delete", voids=True))
     written = set(history.sends.partition)
     cut = sorted(partition for partition, log in history.log.items() if log.start_offset > 0 and partition in written)
-    if cut and any(settings.topic.get(key) != value for key, value in _KEPT_FOR_EVER.items()):
+    if cut and any(settings.topic.get(key) != value for key, value in KEPT_FOR_EVER.items() if key != "cleanup.policy"):
         reason = f"the logs of partitions {cut} no longer begin at offset 0, and the topic's settings let records go by time or size"
         flawed.append(Flaw("retention", reason, "retention.ms=-1 and retention.bytes=-1", voids=True))
     strange = foreign(history)
@@ -102,7 +96,7 @@ def _of_the_faults(found: list[Round], settings: Settings) -> list[Flaw]:
         flawed.append(Flaw("fault", reason, "--kill leader, or more rounds"))
     for one in found:
         soon_ms = (one.led_elsewhere_ns - one.start_ns) / 1e6
-        if one.gone_ns and one.led_elsewhere_ns and one.fault == "kill" and soon_ms < _least_ms(settings, one):
+        if one.led and one.gone_ns and one.led_elsewhere_ns and one.fault == "kill" and soon_ms < _least_ms(settings, one):
             reason = (
                 f"round {one.number}: broker {one.broker} was replaced as the leader {soon_ms:.0f} ms after the kill, and a broker that ends "
                 f"without warning is missed after {_least_ms(settings, one):.0f} ms at the earliest: it handed its partitions over"
@@ -118,6 +112,18 @@ def _of_the_faults(found: list[Round], settings: Settings) -> list[Flaw]:
             flawed.append(
                 Flaw("return", reason, "try the command that should start or resume the broker by hand, and see the broker's log")
             )
+    return flawed
+
+
+def _of_lone_leaders(history: History, found: list[Round]) -> list[Flaw]:
+    """Where nobody else has a replica there is nothing to elect, and a pause lasts as long as the broker is away."""
+    lone = sorted({view.partition for sample in history.samples for view in sample.partitions if len(view.replicas) == 1})
+    flawed: list[Flaw] = []
+    for one in found:
+        alone = [partition for partition in one.led if partition in lone]
+        if alone:
+            reason = f"round {one.number}: nobody but broker {one.broker} has a replica of partitions {alone}, so nobody could lead them"
+            flawed.append(Flaw("fault", reason, "--replication-factor 3"))
     return flawed
 
 
@@ -198,7 +204,8 @@ def _of_the_final_read(history: History) -> list[Flaw]:
         elif history.final_positions and history.final_positions.get(partition, 0) < _after_last(log):
             position = history.final_positions.get(partition, 0)
             reason = f"the consumer stopped at {position} of partition {partition}, before its last record {log.offsets[-1]}"
-            flawed.append(Flaw("not-finished", reason, "a longer --limit; or the consumer is stuck, see errors.jsonl in the evidence"))
+            next_step = "a longer --limit; or the consumer is stuck, see errors.jsonl in the evidence"
+            flawed.append(Flaw("not-finished", reason, next_step, hides=True))
     return flawed
 
 

@@ -99,14 +99,17 @@ def judge(history: History, settings: Settings, plan: Plan) -> Judged:
 
 
 def _results(judged: Judged) -> list[Result]:
-    """One for each expectation. What must never be is judged last: only then is it known what the judge could not see."""
+    """One for each expectation. What must never be is judged last: only then is it known what the judge could not see.
+
+    A flaw of the run leaves no ground to what was broken; one that a check has found takes it from that check alone.
+    """
     made = {one.name: CHECKS[one.check](judged, one) for one in judged.plan.expectations if one.check != "never"}
-    judged.flaws += [result.flaw for result in made.values() if result.flaw]
+    no_times = any(flaw.rule in _TIMES for flaw in judged.flaws)
     for result in made.values() if judged.flaws else ():
-        if result.verdict == BROKEN or (
-            result.verdict == HELD and result.unit == "ms" and any(flaw.rule in _TIMES for flaw in judged.flaws)
-        ):
+        if result.verdict == BROKEN or (result.verdict == HELD and result.unit == "ms" and no_times):
             result.verdict = INVALID
+    of_checks = {result.flaw.rule: result.flaw for result in reversed(made.values()) if result.flaw}  # the first of each kind is enough
+    judged.flaws += of_checks.values()
     return [made[one.name] if one.check != "never" else never(judged, one) for one in judged.plan.expectations]
 
 

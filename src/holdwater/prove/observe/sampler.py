@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from holdwater.prove.history.model import PartitionView, Sample
-from holdwater.rpc import Connection, ConnectionFailed, RpcError
+from holdwater.rpc import Connection, ConnectionFailed, RpcError, UnsupportedRequest
 from holdwater.rpc.calls import Node, describe_quorum, describe_topic, list_offsets
 
 PERIOD_S = 0.2
@@ -53,8 +53,7 @@ class Sampler:
             try:
                 connection = connection or Connection(node.host, node.port, timeout_s=_TIMEOUT_S)
                 if number % QUORUM_EVERY == 0:
-                    quorum = describe_quorum(connection)
-                    controller, quorum_epoch = quorum.leader, quorum.epoch
+                    controller, quorum_epoch = _quorum(connection)
                 sample = self._ask(connection, node, controller, quorum_epoch)
             except RpcError as error:
                 self.refused[node.id] = isinstance(error, ConnectionFailed)
@@ -88,3 +87,12 @@ class Sampler:
         with self._changed:
             self.latest[sample.broker] = sample
             self._changed.notify_all()
+
+
+def _quorum(connection: Connection) -> tuple[int, int]:
+    """The active controller and its epoch, as far as the broker has such a request: not every cluster that speaks Kafka has a quorum to tell of."""
+    try:
+        quorum = describe_quorum(connection)
+    except UnsupportedRequest:
+        return -1, -1
+    return quorum.leader, quorum.epoch

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
 from holdwater.prove.evidence import without_secrets
-from holdwater.prove.settings import BROKER_DEFAULTS
+from holdwater.prove.settings import BROKER_DEFAULTS, KEPT_FOR_EVER
 from holdwater.rpc import Connection, RpcError
 from holdwater.rpc.calls import Node, describe_broker_configs, describe_topic, describe_topic_configs
 
@@ -20,7 +20,7 @@ KEPT = (
     "process.roles",
 )
 """Broker settings that matter to a verdict; those that begin with ``holdwater.`` are kept as well."""
-TOPIC_JUDGED_BY = ("cleanup.policy", "retention.ms", "retention.bytes", "min.insync.replicas")
+TOPIC_JUDGED_BY = (*KEPT_FOR_EVER, "min.insync.replicas")
 """Settings of the topic that a verdict rests on: whether records may go, and whether writes may be refused."""
 TOLD_LIMIT_S = 10.0
 """How long brokers may take to know a topic that was just created."""

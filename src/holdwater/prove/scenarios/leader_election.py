@@ -9,7 +9,7 @@ from holdwater.prove.errors import UsageError
 from holdwater.prove.judge.verdict import Expect
 from holdwater.prove.scenario import Await, Fault, Hold, Rounds, Scenario, Steady, Topic, Undo, Workload
 from holdwater.prove.scenarios.options import Options
-from holdwater.prove.settings import client_acks
+from holdwater.prove.settings import KEPT_FOR_EVER, client_acks
 from holdwater.prove.target import KILL, START
 
 SUMMARY = "kill -9 the leader of a partition under load, start it again, and wait until every ISR is full"
@@ -42,7 +42,6 @@ EXPECTATIONS = (
 )
 
 _ACKS = ("acks", "request.required.acks")
-_KEPT_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 _MIN_ISR = "min.insync.replicas"
 _OK_BEFORE, _OK_AFTER = 1000, 100
 _STOCK_BUT = {"socket.timeout.ms": "10000"}
@@ -91,7 +90,7 @@ def build(options: Options) -> Scenario:
 def _topic_configs(options: Options) -> dict[str, str]:
     """The topic's settings. Raises ``UsageError`` for those under which a healthy cluster would look as if it had failed."""
     given, replicas = options.topic_configs, options.replication_factor
-    for key, value in _KEPT_FOR_EVER.items():
+    for key, value in KEPT_FOR_EVER.items():
         if given.get(key, value).strip() != value:
             raise UsageError(
                 f"with {key}={given[key]} the cluster may rightly remove what was acknowledged, which could not be told from a loss",
@@ -105,4 +104,4 @@ def _topic_configs(options: Options) -> dict[str, str]:
             "so no bound can be set for the pause",
             f"lower it with --topic-config {_MIN_ISR}={most}, or give --replication-factor {int(min_isr) + 1} or more",
         )
-    return _KEPT_FOR_EVER | {_MIN_ISR: str(min(2, most))} | given
+    return KEPT_FOR_EVER | {_MIN_ISR: str(min(2, most))} | given

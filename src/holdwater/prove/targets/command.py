@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,6 @@ from holdwater.prove.target import KILL, PAUSE, RESUME, START, TERMINATE
 
 _COMMAND_LIMIT_S = 60.0
 _START_LOOK_S = 2.0
-_PID_FILE_SLACK_S = 10.0
-"""A process that is younger than its pid file by more than this is another one; clocks that are set and rounding stay below it."""
 _FLAGS = {TERMINATE: "stop"}
 """Where a flag has another word than the verb."""
 _SIGNALS = {KILL: signal.SIGKILL, TERMINATE: signal.SIGTERM, PAUSE: signal.SIGSTOP, RESUME: signal.SIGCONT}
@@ -52,6 +49,8 @@ class CommandTarget:
         self._commands = commands.checked()
         self._log_folder = log_folder
         self._started: list[subprocess.Popen[bytes]] = []
+        self._ended: dict[int, int] = {}
+        """The process of each broker that was ended last, by its pid file."""
 
     def bootstrap(self) -> str:
         return self._bootstrap
@@ -122,54 +121,13 @@ class CommandTarget:
     def _signal(self, verb: str, broker: int) -> None:
         path = Path(self._commands.pid_file.replace("{id}", str(broker)))
         try:
-            _send(int(path.read_text().split()[0]), time.time() - path.stat().st_mtime, _SIGNALS[verb])
+            pid = int(path.read_text().split()[0])
+            if pid <= 0:
+                raise ValueError(f"{pid} is no process")  # to a system it means a whole group, or everybody
+            if self._ended.get(broker) == pid:
+                raise ValueError(f"it still names process {pid}, which was ended: by now it may be anybody's")
+            os.kill(pid, _SIGNALS[verb])
         except (OSError, ValueError, IndexError) as error:
             raise RunFailed(f"broker {broker} could not be reached by its pid file {path}: {error}", "check --pid-file-pattern") from error
-
-
-def _send(pid: int, named_for_s: float, number: signal.Signals) -> None:
-    """Signal the process that a pid file has named for so long. Raises ``OSError``, also when the pid is another process's by now.
-
-    A pid is known, and so written, only after its process was started. On Linux the process is held while it is looked at.
-    """
-    if pid <= 0:
-        raise ValueError(f"{pid} is no process")  # to a system it means a whole group, or everybody
-    if not hasattr(os, "pidfd_open"):
-        _require_same(pid, named_for_s)
-        os.kill(pid, number)
-        return
-    held = os.pidfd_open(pid)
-    try:
-        _require_same(pid, named_for_s)
-        signal.pidfd_send_signal(held, number)
-    finally:
-        os.close(held)
-
-
-def _require_same(pid: int, named_for_s: float) -> None:
-    age_s = _age_s(pid)
-    if age_s is not None and age_s + _PID_FILE_SLACK_S < named_for_s:
-        raise OSError(
-            f"process {pid} was started {named_for_s - age_s:.0f} s after the file was written, so it is another one than the file names"
-        )
-
-
-def _age_s(pid: int) -> float | None:
-    """How long ago a process was started; ``None`` where the system does not tell."""
-    try:
-        if hasattr(time, "CLOCK_BOOTTIME"):
-            started_ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19])
-            return time.clock_gettime(time.CLOCK_BOOTTIME) - started_ticks / os.sysconf("SC_CLK_TCK")
-        shown = subprocess.run(["ps", "-o", "etime=", "-p", str(pid)], stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True)
-        return elapsed_s(shown.stdout)
-    except (OSError, ValueError, IndexError, subprocess.CalledProcessError):
-        return None
-
-
-def elapsed_s(text: str) -> float:
-    """Seconds of what ps calls etime: ``[[days-]hours:]minutes:seconds``. Raises ``ValueError``."""
-    days, _, clock = text.strip().rpartition("-")
-    seconds = 0
-    for part in clock.split(":"):
-        seconds = seconds * 60 + int(part)
-    return seconds + 86400 * int(days or 0)
+        if verb in (KILL, TERMINATE):
+            self._ended[broker] = pid
