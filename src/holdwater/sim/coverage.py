@@ -10,12 +10,12 @@ from typing import NamedTuple
 from holdwater.core.quorum.roles import TRANSITIONS
 from holdwater.kernel.buggify import POINTS
 from holdwater.sim.faults import KINDS
-from holdwater.sim.run import LEAST_OPERATIONS, WHOLE_SEED_MS, Outcome
+from holdwater.sim.run import LEAST_FAULTS, LEAST_OPERATIONS, WHOLE_SEED_MS, Outcome
 
 JUDGED_FROM_SEEDS = 200
 SEED_VIRTUAL_MS = WHOLE_SEED_MS
 SEED_OPERATIONS = LEAST_OPERATIONS
-SEED_FAULTS = 5
+SEED_FAULTS = LEAST_FAULTS
 """What a seed that held must have been through at least."""
 
 _RARE_TRANSITIONS: tuple[str, ...] = ()

@@ -98,6 +98,10 @@ class Faults:
         for fault in self.schedule:
             self.cluster.scheduler.after(fault.at_ms * 1000, self._strike, fault, 1)
 
+    def add(self, fault: Fault) -> None:
+        """One more, now."""
+        self.cluster.scheduler.after(0, self._strike, fault, 1)
+
     def end(self) -> None:
         """No more of it: everything that was broken is mended. What a disk has lost, and its vote, stay lost."""
         self._over = True

@@ -18,8 +18,13 @@ HELD, SAFETY, LIVENESS, CRASH = "held", "safety", "liveness", "crash"
 START_WITHIN_MS = 10_000
 PEACE_WITHIN_MS = 90_000
 WHOLE_SEED_MS = 60_000
-"""Faults of at least so long make a seed that counts, which has ``LEAST_OPERATIONS`` too."""
+"""Faults of at least so long make a seed that counts, which has ``LEAST_OPERATIONS`` and ``LEAST_FAULTS`` too."""
 LEAST_OPERATIONS = 500
+LEAST_FAULTS = 5
+LATE_FAULT = "break all connections"
+"""What acts whenever it comes, also while nothing may happen that ends a process."""
+LATE_GAP_MS = 1_000
+_LATE_FAULTS_MAX = 30
 WORK_ON_WITHIN_MS = 60_000
 TIMERS_MAX = 100
 """Timers of one broker when all is quiet: a dozen or two are usual."""
@@ -84,15 +89,17 @@ class Seed:
         coordination = draw_coordination(coordination_rng, self.settings.brokers, always=plan.coordination)
         if coordination is not None:
             self.settings = replace(self.settings, broker={**self.settings.broker, **coordination.texts})
-        self.schedule = plan.schedule
-        if self.schedule is None:
-            self.schedule = draw_schedule(
+        self.schedule: tuple[Fault, ...] = (
+            plan.schedule
+            if plan.schedule is not None
+            else draw_schedule(
                 schedule_rng,
                 nodes=self.settings.brokers,
                 length_ms=plan.fault_ms,
                 mean_gap_ms=plan.mean_gap_ms,
                 durable=self.settings.is_durable,
             )
+        )
         self.cluster = SimCluster(seed, self.settings)
         self.cluster.watch.tell = self.cluster.trace.line
         if tell is not None:
@@ -133,6 +140,7 @@ class Seed:
         self.workload.begin()
         self.faults.begin()
         cluster.run(self.plan.fault_ms)
+        self._suffer_on()
         self.faults.end()
         self.is_peace = True
         healed_ms = cluster.now_ms
@@ -144,6 +152,24 @@ class Seed:
         self.workload.finish(PEACE_WITHIN_MS)
         self._look_for_leaks()
         return cluster.now_ms - healed_ms
+
+    def _suffer_on(self) -> None:
+        """Faults that had to wait until others were over have left a seed with few: the rest come late, and belong to its schedule."""
+        plan, cluster = self.plan, self.cluster
+        if plan.schedule is not None:
+            cluster.run(
+                max((fault.at_ms + LATE_GAP_MS - plan.fault_ms for fault in plan.schedule if fault.at_ms >= plan.fault_ms), default=0)
+            )
+            return
+        if plan.fault_ms < WHOLE_SEED_MS:
+            return
+        for number in range(_LATE_FAULTS_MAX):
+            if sum(self.faults.counts.values()) >= LEAST_FAULTS:
+                return
+            fault = Fault(plan.fault_ms + number * LATE_GAP_MS, LATE_FAULT, 1 + number % self.settings.brokers, 0, 0, 1)
+            self.schedule = (*self.schedule, fault)
+            self.faults.add(fault)
+            cluster.run(LATE_GAP_MS)
 
     def _work_on(self) -> None:
         """Faults that kept clients from their work have left a seed with few operations: they do the rest in peace."""
@@ -190,7 +216,6 @@ def simulate(seed: int, plan: Plan | None = None, *, tell: Callable[[str], None]
         except Exception as problem:  # noqa: BLE001 - whatever else a broker raises is what the run is to find
             verdict, why = CRASH, _where(problem)
     cluster, history = played.cluster, played.workload.history
-    assert played.schedule is not None
     return Outcome(
         seed=seed,
         verdict=verdict,
