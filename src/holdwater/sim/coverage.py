@@ -183,6 +183,7 @@ _OF_OTHER_SEEDS = (
     "error UNKNOWN_TOPIC_ID",
     "error UNKNOWN_TOPIC_OR_PARTITION",
     "error admin TOPIC_ALREADY_EXISTS",
+    "error fetch UNKNOWN_TOPIC_OR_PARTITION",
     "error fetch UNKNOWN_TOPIC_ID",
     "error late UNKNOWN_TOPIC_ID",
     "workload deleted-topic-refused",
@@ -192,7 +193,8 @@ _OF_OTHER_SEEDS = (
     "workload topic-deleted",
     "workload topic-recreated",
 )
-COORDINATED_FLOORS: dict[str, int] = {name: floor for name, floor in FLOORS.items() if name not in _OF_OTHER_SEEDS}
+_LOWER = {"error epochs NOT_LEADER_OR_FOLLOWER": 10}
+COORDINATED_FLOORS: dict[str, int] = {name: _LOWER.get(name, floor) for name, floor in FLOORS.items() if name not in _OF_OTHER_SEEDS}
 """The same when every seed has groups or transactions: such seeds do less besides, and no topic is deleted and made again in them."""
 
 

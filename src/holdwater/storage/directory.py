@@ -233,8 +233,8 @@ class LogDirectory:
         self._store(LOG_START_FILE, self._updated(LOG_START_FILE, {key: log.log_start_offset for key, log in self._intact()}))
 
     def write_high_watermarks(self, high_watermarks: Mapping[TopicPartition, int]) -> None:
-        """Store the high watermarks of the partitions that are here, none above a cut that a power loss could undo."""
-        here = {key: _below_cut(high_watermarks[key], log) for key, log in self._intact() if key in high_watermarks}
+        """Store the high watermarks of the partitions that are here."""
+        here = {key: high_watermarks[key] for key, _ in self._intact() if key in high_watermarks}
         if any(partition not in self._stored[HIGH_WATERMARK_FILE] for partition in here):
             self.write_log_starts()  # ``checkpoints_of`` takes a log with a high watermark and no start for one of Apache Kafka's
         self._store(HIGH_WATERMARK_FILE, self._updated(HIGH_WATERMARK_FILE, here))
@@ -260,8 +260,3 @@ class LogDirectory:
         if len(self._intact()) == len(self.logs) == len(self.found):
             write_clean_shutdown(self._disk, self.path, broker_epoch)
         self.logs.clear()
-
-
-def _below_cut(high_watermark: int, log: PartitionLog) -> int:
-    cut = log.unsynced_cut
-    return high_watermark if cut is None else min(high_watermark, cut)

@@ -6,7 +6,7 @@ Invariants (codes: docs/invariants.md), besides those of ``kernel.ports.Log``:
 - a log whose sync failed takes and syncs nothing more: the kernel may have dropped what was to be written, and would call it written;
 - ``synced_end_offset`` never passes what the files, their directory entries and the leader-epoch file hold durably; before a cut,
   ``before_cut`` has stored where, so that a recovery point or high watermark on disk never speaks of bytes that came later (R12);
-- until a cut is synced a power loss may bring back what it removed: ``unsynced_cut`` says from where, and no higher high watermark is stored;
+- a cut is durable before anything is written in its place: a power loss could else bring back what it removed, and keep what came behind it;
 - before segments below a new log start go, ``before_removal`` has stored it: some may come back after a power loss, and not all (R14).
 
 Not in here: the high watermark, who may append, when to sync. ``recovery`` builds a ``PartitionLog``; ``PartitionLog.create`` makes a new one.
@@ -102,7 +102,6 @@ class PartitionLog:
             [one for one, following in pairwise(segments) if one in unsynced or following.base_offset > synced_end_offset]
         )
         self._cut_count = 0
-        self._unsynced_cut: int | None = None
         self._failure: DiskFailure | None = None
         self._failed_sync: DiskFailure | None = None
         self._identity: str | None = None
@@ -131,7 +130,6 @@ class PartitionLog:
         """Note that all of it is on disk durably, as after a clean stop."""
         self._unsynced.settle()
         self._synced = self._end
-        self._unsynced_cut = None
         self._epochs.begin_sync()
 
     def belong_by(self, path: str) -> None:
@@ -177,11 +175,6 @@ class PartitionLog:
     def cut_count(self) -> int:
         """How often the log was cut since it was opened."""
         return self._cut_count
-
-    @property
-    def unsynced_cut(self) -> int | None:
-        """From which offset on a power loss may bring back records that a cut has removed; ``None`` when every cut is synced."""
-        return self._unsynced_cut
 
     @property
     def failure(self) -> DiskFailure | None:
@@ -513,6 +506,8 @@ class PartitionLog:
             offset = min(offset, self._end)
             offset = self._chain.since(offset)[0].batch_boundary(offset)
             self._prepare_cut(offset)
+            if offset <= self._start and self.before_removal is not None:
+                self.before_removal(self._start)  # no leader epoch is left to tell it
             self._chain.remove_from(offset)
             self._active = self._chain.active
             self._end = self._active.truncate_to(offset)
@@ -520,6 +515,8 @@ class PartitionLog:
                 self._follow_cut()
         if self._end < self._start:
             self.truncate_fully_and_start_at(self._start)  # the start lay inside the batch that went
+        else:
+            self._sync_cut()
 
     def truncate_fully_and_start_at(self, offset: int) -> None:
         """Remove everything; the log starts and ends at ``offset``."""
@@ -534,6 +531,7 @@ class PartitionLog:
             self._producer_files.remove_all()
             self._producers = Producers(offset)
             self._follow_cut()
+        self._sync_cut()
 
     @contextmanager
     def _cutting(self) -> Generator[None, None, None]:
@@ -551,7 +549,6 @@ class PartitionLog:
         if self.before_cut is not None:
             self.before_cut(offset)
         self._synced = min(self._synced, offset)
-        self._unsynced_cut = offset if self._unsynced_cut is None else min(self._unsynced_cut, offset)
         for segment in reversed(self.damaged_segments):
             segment.remove()
         self.damaged_segments = []
@@ -562,6 +559,19 @@ class PartitionLog:
         self._epochs.drop_from(self._end)
         self._latest_epoch = self._epochs.latest
         self._reload_producers()
+
+    def _sync_cut(self) -> None:
+        """Make the cut durable, and nothing else: segments that were rolled before it may wait."""
+        if self._failed_sync is not None:
+            raise self._failed_sync
+        try:
+            self._active.file.sync()
+            if self._epochs.begin_sync():
+                self._epochs.sync()
+            self._disk.sync_directory(self.path)
+        except DiskFailure as failure:
+            self._failure = self._failed_sync = failure
+            raise
 
     def _reload_producers(self) -> None:
         """Producer state at the log end offset, after a cut: the newest snapshot that is not above it, and the batches since."""
@@ -673,7 +683,6 @@ class PartitionLog:
         self._chain.let_close()
         if job.cut_count == self._cut_count:  # else what was synced may be gone, and what is there now came later
             self._synced = max(self._synced, job.end_offset)
-            self._unsynced_cut = None
             self._unsynced.segments = [one for one in self._unsynced.segments if one not in job.rolled]
         for segment in job.rolled:
             self._chain.cool(segment)

@@ -63,17 +63,23 @@ def test_a_leader_epoch_file_from_before_a_deletion_does_not_speak_of_segments_t
     assert (again.log_start_offset, again.log_end_offset, again.damage) == (1, 2, None)
 
 
-def test_a_leader_epoch_file_from_before_a_cut_to_the_log_start_still_tells_it() -> None:
+def test_a_cut_to_the_log_start_has_it_stored_first() -> None:
+    """No leader epoch is left then, which could tell it."""
     disk = new_disk()
     log = new_log(disk)
+    stored: list[int] = []
+    log.before_removal = stored.append
     fill(log, *[1] * 2, epoch=3)
     fill(log, *[1] * 6, epoch=5)
     log.advance_log_start(6)
     log.sync()
+    log.truncate_to(7)
+    assert stored == []
     log.truncate_to(6)
+    assert stored == [6]
     fill(log, *[1] * 4, epoch=7)
     lose_power_but_for_the_records(disk)
-    again = reopen(disk)
+    again = reopen(disk, log_start_offset=6)
     assert (again.log_start_offset, again.log_end_offset, again.epoch_entries()) == (6, 10, [(7, 6)])
 
 
