@@ -132,7 +132,7 @@ FLOORS: dict[str, int] = {
     "error fetch FENCED_LEADER_EPOCH": 50,
     "error fetch KAFKA_STORAGE_ERROR": 10,
     "error fetch UNKNOWN_TOPIC_OR_PARTITION": 1,  # a broker that has just started and knows nothing yet is not asked
-    "error epochs NOT_LEADER_OR_FOLLOWER": 50,
+    "error epochs NOT_LEADER_OR_FOLLOWER": 20,
     "error offsets NOT_LEADER_OR_FOLLOWER": 10,
     "error late NOT_LEADER_OR_FOLLOWER": 20,
     "error late OUT_OF_ORDER_SEQUENCE_NUMBER": 20,
@@ -193,8 +193,7 @@ _OF_OTHER_SEEDS = (
     "workload topic-deleted",
     "workload topic-recreated",
 )
-_LOWER = {"error epochs NOT_LEADER_OR_FOLLOWER": 10}
-COORDINATED_FLOORS: dict[str, int] = {name: _LOWER.get(name, floor) for name, floor in FLOORS.items() if name not in _OF_OTHER_SEEDS}
+COORDINATED_FLOORS: dict[str, int] = {name: floor for name, floor in FLOORS.items() if name not in _OF_OTHER_SEEDS}
 """The same when every seed has groups or transactions: such seeds do less besides, and no topic is deleted and made again in them."""
 
 
