@@ -41,12 +41,16 @@ class FakeBroker:
                 connection, _ = self._server.accept()
             except OSError:
                 return
-            with connection:
-                try:
-                    while self._answer_one(connection):
-                        pass
-                except OSError:
-                    continue
+            self._take(connection)
+
+    def _take(self, connection: socket.socket) -> None:
+        """Serve a connection to its end, before the next one."""
+        with connection:
+            try:
+                while self._answer_one(connection):
+                    pass
+            except OSError:
+                pass
 
     def _answer_one(self, connection: socket.socket) -> bool:
         head = _read(connection, 4)

@@ -203,7 +203,7 @@ def test_an_answer_that_was_damaged_once_is_asked_for_again(tmp_path: Path, monk
         answer = whole(*where, **limits)
         return answer._replace(records=answer.records[:-20]) if leader.asked == [0, 3] else answer
 
-    leader.fetch = once  # type: ignore[method-assign]
+    monkeypatch.setattr(leader, "fetch", once)
     read = Reading(leader, tmp_path, monkeypatch)
     assert (read.records, read.read_to, read.events) == (of(*range(END)), END, [])
 

@@ -31,21 +31,8 @@ class _Broker(FakeBroker):
         answers = {"MetadataRequest": self._metadata, "ProduceRequest": self._append, "InitProducerIdRequest": self._producer_id}
         super().__init__(answers, versions={"MetadataRequest": (0, 9), "ProduceRequest": (0, 8), "InitProducerIdRequest": (0, 1)})
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve_one, args=(connection,), daemon=True).start()
-
-    def _serve_one(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                while self._answer_one(connection):
-                    pass
-            except OSError:
-                return
+    def _take(self, connection: socket.socket) -> None:
+        threading.Thread(target=super()._take, args=(connection,), daemon=True).start()
 
     def _metadata(self, _: Any, __: int) -> Any:
         struct = messages.MetadataResponse

@@ -1,6 +1,6 @@
 """What brokers tell of the run's topic: its settings and its id, also when they hear of it late."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,7 +34,10 @@ def settings(error: int = 0) -> Any:
 def brokers(request: str, *answers: Any) -> Iterator[list[Node]]:
     """A broker that gives one answer after the other, the last one from then on."""
     left = list(answers)
-    answer: Callable[[Any, int], Any] = lambda *_: left.pop(0) if len(left) > 1 else left[0]  # noqa: E731
+
+    def answer(_: Any, __: int) -> Any:
+        return left.pop(0) if len(left) > 1 else left[0]
+
     with FakeBroker({request: answer}) as broker:
         yield [Node(1, "127.0.0.1", broker.port)]
 

@@ -85,12 +85,12 @@ _UNSEEN: "dict[str, Callable[[Judged], str]]" = {
 """Findings that need something to look at, and what says that it was not there."""
 
 
-class _Judged(NamedTuple):
+class _Measured(NamedTuple):
     """A pause with the bound that it is held to, and the round that it falls into."""
 
     charged: Charged
     bound: Bound
-    round: Round | None
+    round: Round
 
     @property
     def share(self) -> float:
@@ -104,7 +104,7 @@ def _pause_at_most(judged: "Judged", expect: Expect) -> Result:
     pauses = judged.read_pauses if reading else judged.write_pauses
     bounds = [failover(judged.settings, controller=one.controller, reading=reading) for one in judged.rounds]
     rounds = zip(judged.rounds, bounds, strict=True)
-    found = [_Judged(charged, bound, one) for one, bound in rounds for charged in charged_to(pauses, judged.rounds, one)]
+    found = [_Measured(charged, bound, one) for one, bound in rounds for charged in charged_to(pauses, judged.rounds, one)]
     return _worst(judged, expect, found, bounds)
 
 
@@ -113,14 +113,14 @@ def _pause_elsewhere(judged: "Judged", expect: Expect) -> Result:
     reading = expect.about == "read"
     pauses = judged.read_pauses if reading else judged.write_pauses
     bounds = [failover(judged.settings, controller=one.controller, reading=reading) for one in judged.rounds]
-    found: list[_Judged] = []
+    found: list[_Measured] = []
     for charged in charged_to_none(pauses, judged.rounds):
         near = round_of(judged.rounds, charged.since_ns, charged.pause.end_ns) or judged.rounds[-1]
-        found.append(_Judged(charged, bounds[near.number - 1], near))
+        found.append(_Measured(charged, bounds[near.number - 1], near))
     return _worst(judged, expect, found, bounds)
 
 
-def _worst(judged: "Judged", expect: Expect, found: list[_Judged], bounds: list[Bound]) -> Result:
+def _worst(judged: "Judged", expect: Expect, found: list[_Measured], bounds: list[Bound]) -> Result:
     """The one that comes nearest to its bound, or passes it by most. One that never ended is broken, whatever its bound rests on."""
     if not bounds:
         return Result(expect.name, "at most", 0, None, "ms", SKIPPED, reason="no fault took place")
@@ -129,7 +129,7 @@ def _worst(judged: "Judged", expect: Expect, found: list[_Judged], bounds: list[
         return Result(expect.name, "at most", bounds[0].value_ms, 0.0, "ms", HELD, bounds[0], reason)
     worst = max(found, key=lambda one: one.share)
     (pause, since_ns), bound = worst.charged, worst.bound
-    reason = f"{f'round {worst.round.number}, ' if worst.round else ''}partition {pause.partition}: {judged.cause_of(pause).text}"
+    reason = f"round {worst.round.number}, partition {pause.partition}: {judged.cause_of(pause).text}"
     if since_ns > pause.start_ns:
         reason = f"{reason} It had begun {(since_ns - pause.start_ns) / 1e6:,.0f} ms before, which does not count."
     if pause.open:

@@ -32,6 +32,7 @@ NOTED_APART_S = 1.0
 _TIMEOUT_S = 10.0
 _CONTROL = 0x20
 _AGAIN_S = 0.1
+"""Before a leader that did not answer, or refused, is looked for and asked again."""
 _ONE_BATCH_BYTES = 1024 * 1024
 _TORN = "the batch does not end within the answer, of which the first must be whole"
 DAMAGE_LIMIT_OFFSETS = 10_000

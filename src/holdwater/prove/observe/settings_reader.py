@@ -25,6 +25,7 @@ TOPIC_JUDGED_BY = (*KEPT_FOR_EVER, "min.insync.replicas")
 TOLD_LIMIT_S = 10.0
 """How long brokers may take to know a topic that was just created."""
 _AGAIN_S = 0.2
+"""Between two rounds of asking all brokers."""
 
 _Told = TypeVar("_Told")
 
