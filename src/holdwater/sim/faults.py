@@ -241,6 +241,13 @@ class Faults:
             self._dark = None
         return self._dark is not None
 
+    def must_wait(self, node: SimNode) -> bool:
+        """Whether another node has lost what it had acknowledged: what waits on the disk of ``node`` may not end its process or directory yet.
+
+        After unclean ends of all replicas the last known leader leads, as in Kafka, and it may be the one that has lost something.
+        """
+        return self._dark not in (None, node.node_id) and not self._is_full()
+
     def _is_full(self) -> bool:
         cluster = self.cluster
         image = cluster.watch.newest

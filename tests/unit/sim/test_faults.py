@@ -5,6 +5,7 @@ import pytest
 from holdwater.kernel.rng import Rng
 from holdwater.sim.cluster import Settings, SimCluster
 from holdwater.sim.faults import CONTROLLER, KINDS, LEADER, ONLY_DURABLE, SURE, Fault, Faults, draw_schedule
+from holdwater.sim.kinds import disk, process
 from holdwater.sim.kinds.damage import place_of_damage
 from holdwater.sim.kinds.disk import place_to_flip
 from holdwater.sim.workload import TOPIC, Workload
@@ -53,6 +54,28 @@ def test_it_acts_and_the_cluster_recovers(kind: str) -> None:
 def test_the_same_faults_on_the_same_cluster_are_the_same_run() -> None:
     digests = [play(kind, 2).cluster.trace.digest for kind in ("flapping netsplit", "damaged log") for _ in range(2)]
     assert digests[0] == digests[1] != digests[2] == digests[3]
+
+
+@pytest.mark.parametrize("kind", ["kill at disk operation", "read error", "write error", "full disk", "sync error"])
+def test_what_waits_on_a_disk_waits_while_another_node_lacks_what_it_had_acknowledged(kind: str) -> None:
+    cluster = SimCluster(3, Settings(broker=SMALL))
+    workload = Workload(cluster, Rng(3), interval_us=100_000)
+    faults = Faults(cluster, (), (TOPIC,), Rng(4))
+    cluster.start()
+    cluster.until("every broker is unfenced", cluster.all_unfenced, 10_000)
+    workload.begin()
+    cluster.run(3_000)
+    acted: list[int] = []
+    dark, other = cluster.nodes[3], cluster.nodes[2]
+    faults.lost_disk(dark)
+    dark.kill()
+    kinds = process.STRIKES | disk.STRIKES
+    assert kinds[kind](faults, Fault(0, kind, 2, 60_000, 0, 1), other, lambda: acted.append(cluster.scheduler.now_us))
+    cluster.run(5_000)
+    assert acted == []
+    dark.start()
+    cluster.run(20_000)
+    assert acted != []
 
 
 # --- what a fault has of its own

@@ -1,7 +1,8 @@
 """What befalls disks under a running process: full, failing, slow, or giving back other bits than were written.
 
-A fault waits for an operation that it can hit. It ends with the process that it was made for; a process that goes on without one of its log
-directories is ended and started again when the fault is over, since a directory that failed comes back with the next process only.
+A fault waits for an operation that it can hit, and as long as another node lacks what it had acknowledged. It ends with the process that it was
+made for; a process that goes on without one of its log directories is ended and started again when the fault is over, since a directory that
+failed comes back with the next process only.
 """
 
 from collections.abc import Callable
@@ -41,7 +42,7 @@ def full_disk(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[
     def on_operation(operation: Operation) -> DiskFault | None:
         if operation.name not in _TAKES_SPACE or not _lies_in(operation.path, directory):
             return None
-        if operation.name in _CREATES and node.disk.exists(operation.path):
+        if (operation.name in _CREATES and node.disk.exists(operation.path)) or faults.must_wait(node):
             return None
         acted()
         return DiskFault.FULL
@@ -70,6 +71,8 @@ def _error(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[[], 
             return None
         if passed_over:
             passed_over -= 1
+            return None
+        if faults.must_wait(node):
             return None
         acted()
         if is_once:
@@ -100,7 +103,7 @@ def error_in_recovery(faults: "Faults", fault: "Fault", node: SimNode, acted: Ca
         elif _lies_in(operation.path, directory):
             passed_over -= 1
             if passed_over < 0:
-                if operation.name == "sync" and not may_lose:
+                if (operation.name == "sync" and not may_lose) or faults.must_wait(node):
                     return None
                 acted()
                 node.disk.disarm(on_operation)
@@ -125,7 +128,7 @@ def sync_error(faults: "Faults", fault: "Fault", node: SimNode, acted: Callable[
     """
 
     def on_operation(operation: Operation) -> DiskFault | None:
-        if operation.name not in _SYNCS:
+        if operation.name not in _SYNCS or faults.must_wait(node):
             return None
         if operation.name == "sync":
             if not faults.may_lose_tail(node):

@@ -116,7 +116,7 @@ def _end_at_operation(faults: "Faults", fault: "Fault", node: SimNode, acted: Ca
     how = DiskFault.CRASH_TORN if fault.other % 2 else DiskFault.CRASH
 
     def on_operation(operation: Operation) -> DiskFault | None:
-        if operation.number < end:
+        if operation.number < end or faults.must_wait(node):
             return None
         acted()
         faults.start_later(node, fault.duration_ms)
