@@ -1,8 +1,8 @@
 """What befalls disks under a running process: full, failing, slow, or giving back other bits than were written.
 
-A fault waits for an operation that it can hit, and as long as another node lacks what it had acknowledged. It ends with the process that it was
-made for; a process that goes on without one of its log directories is ended and started again when the fault is over, since a directory that
-failed comes back with the next process only.
+A fault waits for an operation that it can hit; one that may end the process, or take a log directory from it, waits as well while another node
+lacks what it had acknowledged. It ends with the process that it was made for; a process that goes on without one of its log directories is ended
+and started again when the fault is over, since a directory that failed comes back with the next process only.
 """
 
 from collections.abc import Callable
