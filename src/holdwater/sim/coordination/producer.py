@@ -3,6 +3,9 @@
 Two generations of the protocol: the classic one (AddPartitionsToTxn, AddOffsetsToTxn, EndTxn up to version 4), and transaction version 2
 (KIP-890: Produce and TxnOffsetCommit add what they write to; EndTxn 5 gives out the next producer epoch). After any error that is not to be
 retried the producer takes itself for dead: another incarnation begins with InitProducerId, which ends what the one before has left open.
+
+A classic producer that went on while a request of its transaction stayed unanswered may have that request carried out in its next transaction,
+since both have the same producer epoch (the weakness that KIP-890 mends). Such a producer initialises itself anew before it goes on.
 """
 
 from collections.abc import Callable
@@ -96,6 +99,8 @@ class TransactionalProducer(Client):
         self._is_writing = False
         self._deadline_us = 0
         self._initialising = False
+        self._is_in_doubt = False
+        """Whether a request of this producer epoch, to a coordinator, may come yet, and do in the next transaction what was meant for this one."""
 
     def start(self) -> None:
         """Begin."""
@@ -145,6 +150,7 @@ class TransactionalProducer(Client):
             self.is_initialised = True
             self._producer_id, self._producer_epoch = response.producer_id, response.producer_epoch
             self._sequences.clear()
+            self._is_in_doubt = False
             self.trace.line(self.name, f"is producer {self._producer_id} in producer epoch {self._producer_epoch}")
             self._ledger.initialised(self.transactional_id, self._producer_id, self._producer_epoch, asked_us, self.scheduler.now_us)
             self.history.count("transactional-id-initialised")
@@ -196,6 +202,7 @@ class TransactionalProducer(Client):
         """A step was not carried out, or its answer is lost: again, or never again."""
         if error_code is None:
             self.history.error("no answer")
+            self._is_in_doubt |= not self.bumps and api != "Produce"
         elif not self._note(api, error_code):
             asked_itself = api in OF_COORDINATOR and self.coordinator.is_in_office(self._watch.newest)
             if error_code in FENCED and asked_itself:
@@ -386,7 +393,13 @@ class TransactionalProducer(Client):
                 self._ledger.bumped(transaction, response.producer_id, response.producer_epoch)
                 self._producer_id, self._producer_epoch = response.producer_id, response.producer_epoch
                 self._sequences.clear()
+            if self._is_in_doubt:
+                self.history.count("producer-in-doubt")
+                self.is_initialised = False
             self._over(COMMITTED if commits else ABORTED)
-            self.on_ready()
+            if self._is_in_doubt:
+                self.restart()
+            else:
+                self.on_ready()
 
         self._ask(transaction, self.coordinator, end(transaction, commits), END_VERSIONS[self.bumps], EndTxnResponse, answered)
