@@ -6,6 +6,7 @@ ones initialise themselves anew once an answer stayed away. Requests of transact
 
 import time
 
+import pytest
 from confluent_kafka import Consumer, TopicPartition
 from tests.conformance.clients.targets import bootstrap
 from tests.support.cluster import Brokers, Connection, eventually
@@ -136,23 +137,14 @@ def test_a_late_end_of_a_classic_producer_commits_its_next_transaction(kafka: Br
     assert producer.committed() == [b"first", b"second"]
 
 
-def test_not_once_the_classic_producer_has_initialised_itself_anew(kafka: Brokers) -> None:
-    producer = RawProducer(kafka, "late-initialised", classic=True)
+@pytest.mark.parametrize("classic", [True, False], ids=["classic-initialised-anew", "version-2"])
+def test_not_once_the_producer_epoch_is_another(kafka: Brokers, classic: bool) -> None:
+    producer = RawProducer(kafka, f"late-{'initialised' if classic else 'version-2'}", classic=classic)
     producer.write(b"first")
     first_end = producer.end_request(committed=True)
     assert producer.end(first_end) == ErrorCode.NONE
-    producer.initialise()
-    producer.write(b"second")
-    assert producer.end(first_end) == ErrorCode.PRODUCER_FENCED
-    assert producer.end(producer.end_request(committed=False)) == ErrorCode.NONE
-    assert producer.committed() == [b"first"]
-
-
-def test_nor_with_transaction_version_2(kafka: Brokers) -> None:
-    producer = RawProducer(kafka, "late-version-2", classic=False)
-    producer.write(b"first")
-    first_end = producer.end_request(committed=True)
-    assert producer.end(first_end) == ErrorCode.NONE
+    if classic:
+        producer.initialise()
     producer.write(b"second")
     assert producer.end(first_end) == ErrorCode.PRODUCER_FENCED
     assert producer.end(producer.end_request(committed=False)) == ErrorCode.NONE
