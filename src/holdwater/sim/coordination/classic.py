@@ -99,6 +99,10 @@ class ClassicMember(Member):
         if response.generation_id != self.generation and self.is_sure:
             self._heard_us = self._joining_since_us
         self.member_id, self.generation = response.member_id, response.generation_id
+        self._count_the_way(response.leader)
+        if self._is_in_consumer_group and self.plan.is_transactional:
+            # As in Kafka the group takes in one that it had removed, with what it says that it has: others may have worked there meanwhile.
+            self.begin_anew()
         if not self.tenures:
             self.came_empty = self.generation
         self.ledger.told(self.member_id, self.generation, self.scheduler.now_us)
@@ -114,7 +118,6 @@ class ClassicMember(Member):
             protocol_name=response.protocol_name,
             assignments=shares,
         )
-        self._count_the_way(response.leader)
         timeout_us = self.plan.rebalance_timeout_ms * 1000 + _SLACK_US
         self.ask_group(request, _SYNC_VERSION, SyncGroupResponse, self._synced, timeout_us)
         self._beat()

@@ -104,8 +104,6 @@ class Member(Client):
         """Whether it is no member, and never will be again: another process took its place, or it has left."""
         self.on_work: Callable[[], None] = self._finish_jobs
         """Called when there are jobs to do."""
-        self.on_loss: Callable[[list[Tenure]], None] = lambda tenures: None
-        """Called when tenures have ended."""
         self.may_begin: Callable[[], bool] = lambda: True
         """Whether it may ask where to begin with a partition: while a transaction of its own is open, that may still commit another offset."""
         self.on_commit: Callable[[OffsetCommitRequest, Mapping[int, Commit]], None] = lambda request, commits: None
@@ -219,16 +217,19 @@ class Member(Client):
 
     def lose(self, indexes: list[int]) -> None:
         """It owns these partitions no longer."""
-        lost = [self.tenures.pop(index) for index in indexes]
-        for tenure in lost:
-            tenure.is_over = True
-        if lost:
-            self.on_loss(lost)
+        for index in indexes:
+            self.tenures.pop(index).is_over = True
 
     def lose_everything(self) -> None:
         """It owns nothing."""
         self.is_stable = False
         self.lose(list(self.tenures))
+
+    def begin_anew(self) -> None:
+        """It owns what it owned, but how far it came there says nothing any more, and neither does what it has asked for so far."""
+        indexes = list(self.tenures)
+        self.lose(indexes)
+        self.tenures = {index: Tenure(index) for index in indexes}
 
     def start_again(self, tenure: Tenure) -> None:
         """What was done since the last commit may not count: go on at the committed offset."""
