@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from tests.support.cluster import RunningCluster, eventually, running
-
-from holdwater.wire.messages import FindCoordinatorRequest, FindCoordinatorResponse
+from tests.support.cluster import eventually, running
 
 TOPIC, GROUP, PARTITIONS = "input", "processors", 6
 
@@ -75,17 +73,6 @@ class Source(Thread):
             self.acknowledged.append(int(message.value()))
 
 
-def coordinator(cluster: RunningCluster) -> int:
-    """The broker that coordinates the group."""
-
-    def look() -> int:
-        with cluster.connect() as connection:
-            answer = connection.call(FindCoordinatorRequest(key_type=0, coordinator_keys=[GROUP]), FindCoordinatorResponse)
-        return answer.coordinators[0].node_id
-
-    return eventually(look, lambda node: node > 0)
-
-
 def committed(bootstrap: str) -> int:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP})
     found = consumer.committed([TopicPartition(TOPIC, partition) for partition in range(PARTITIONS)], 30)
@@ -103,7 +90,7 @@ def live_through(tmp_path: Path, protocol: str, seconds: float) -> None:
             while time.monotonic() < deadline:
                 time.sleep(3)
                 processors.kill(rounds % 2)
-                broker = coordinator(cluster)
+                broker = cluster.coordinator(GROUP)
                 cluster.kill(broker)
                 time.sleep(2)
                 cluster.start(broker)

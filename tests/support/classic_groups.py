@@ -45,9 +45,10 @@ REBALANCE_MS = 60_000
 DELAY_MS = 3_000
 
 
-def subscription(*topics: str, version: int = 1) -> bytes:
-    """A consumer's metadata that names the topics."""
-    return version.to_bytes(2, "big") + encode(ConsumerProtocolSubscription(topics=list(topics)), version)
+def subscription(*topics: str, version: int = 1, owned: Mapping[str, list[int]] | None = None) -> bytes:
+    """A consumer's metadata that names the topics, and the partitions that it says it has."""
+    has = [ConsumerProtocolSubscription.TopicPartition(topic, indexes) for topic, indexes in (owned or {}).items()]
+    return version.to_bytes(2, "big") + encode(ConsumerProtocolSubscription(topics=list(topics), owned_partitions=has), version)
 
 
 class Answers(list[Any]):

@@ -75,6 +75,16 @@ class Brokers:
         """The broker that leads a partition."""
         return eventually(lambda: self.partition(topic, partition).leader, lambda found: found >= 0)
 
+    def coordinator(self, key: str, key_type: int = 0) -> int:
+        """The broker that coordinates a group, or with key type 1 a transactional id."""
+        request = m.FindCoordinatorRequest(key_type=key_type, coordinator_keys=[key])
+
+        def look() -> m.FindCoordinatorResponse.Coordinator:
+            with self.connect() as connection:
+                return connection.call(request, m.FindCoordinatorResponse).coordinators[0]
+
+        return eventually(look, lambda found: found.error_code == 0).node_id
+
 
 class RunningCluster(Brokers):
     """A cluster that runs. ``directory`` holds its data and its logs."""

@@ -4,18 +4,16 @@ A classic group knows no such member, and so its client begins anew. A group tha
 that it has, and nothing tells the client that others have worked there since: its position may be one of before.
 """
 
-from struct import pack, unpack_from
 from uuid import uuid4
 
-from tests.support.classic_groups import SESSION_MS
+from tests.support.classic_groups import SESSION_MS, subscription
 from tests.support.cluster import Brokers, eventually
 
+from holdwater.core.groups.subscriptions import assignment_bytes, assignment_of
 from holdwater.kernel.errors import ErrorCode
 from holdwater.wire import messages as m
-from holdwater.wire.codec import decode, encode
 
 NOT_NOW = {ErrorCode.COORDINATOR_NOT_AVAILABLE, ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, ErrorCode.NOT_COORDINATOR}
-SUBSCRIPTION_VERSION = 1
 
 
 class RawGroup:
@@ -26,45 +24,36 @@ class RawGroup:
 
     def ask(self, request, response, highest: int):
         """The answer of the coordinator, which may have to load first."""
-        find = m.FindCoordinatorRequest(key_type=0, coordinator_keys=[self.name])
-        with self.brokers.connect() as connection:
-            found = eventually(
-                lambda: connection.call(find, m.FindCoordinatorResponse).coordinators[0], lambda seen: seen.error_code == ErrorCode.NONE
-            )
-        with self.brokers.connect(found.node_id) as connection:
+        with self.brokers.connect(self.brokers.coordinator(self.name)) as connection:
             return eventually(
                 lambda: connection.call(request, response, timeout_s=30, highest=highest), lambda seen: seen.error_code not in NOT_NOW
             )
 
     def join(self, member_id: str, owned: list[int]) -> m.JoinGroupResponse:
         """A classic member that says it has these partitions."""
-        has = [m.ConsumerProtocolSubscription.TopicPartition(self.name, owned)] if owned else []
-        metadata = encode(m.ConsumerProtocolSubscription([self.name], owned_partitions=has), SUBSCRIPTION_VERSION)
+        metadata = subscription(self.name, owned={self.name: owned} if owned else None)
         request = m.JoinGroupRequest(
             group_id=self.name,
             session_timeout_ms=SESSION_MS,
             rebalance_timeout_ms=SESSION_MS,
             member_id=member_id,
             protocol_type="consumer",
-            protocols=[m.JoinGroupRequest.JoinGroupRequestProtocol("range", pack(">h", SUBSCRIPTION_VERSION) + metadata)],
+            protocols=[m.JoinGroupRequest.JoinGroupRequestProtocol("range", metadata)],
         )
         return self.ask(request, m.JoinGroupResponse, 9)
 
     def sync(self, joined: m.JoinGroupResponse, shares: dict[str, list[int]]) -> m.SyncGroupResponse:
         """Bring the assignments, or none, and fetch the member's own."""
+        struct = m.SyncGroupRequest.SyncGroupRequestAssignment
         request = m.SyncGroupRequest(
             group_id=self.name,
             generation_id=joined.generation_id,
             member_id=joined.member_id,
             protocol_type="consumer",
             protocol_name="range",
-            assignments=[m.SyncGroupRequest.SyncGroupRequestAssignment(each, self._assignment(has)) for each, has in shares.items()],
+            assignments=[struct(each, assignment_bytes([(self.name, has)], subscription(self.name))) for each, has in shares.items()],
         )
         return self.ask(request, m.SyncGroupResponse, 5)
-
-    def _assignment(self, indexes: list[int]) -> bytes:
-        topic = m.ConsumerProtocolAssignment.TopicPartition(topic=self.name, partitions=indexes)
-        return pack(">h", SUBSCRIPTION_VERSION) + encode(m.ConsumerProtocolAssignment([topic]), SUBSCRIPTION_VERSION)
 
     def classic_member(self) -> str:
         """The member id of a classic member that has all partitions."""
@@ -98,9 +87,7 @@ class RawGroup:
 def partitions(synced: m.SyncGroupResponse) -> list[int]:
     """What the member is assigned."""
     assert synced.error_code == ErrorCode.NONE
-    version = unpack_from(">h", synced.assignment)[0]
-    message = decode(m.ConsumerProtocolAssignment, version, synced.assignment[2:])
-    return [index for topic in message.assigned_partitions for index in topic.partitions]
+    return [index for topic in assignment_of(synced.assignment).assigned_partitions for index in topic.partitions]
 
 
 def owned(told: m.ConsumerGroupHeartbeatResponse) -> list[int]:

@@ -36,13 +36,7 @@ class RawProducer:
         self.initialise()
 
     def _coordinator(self) -> Connection:
-        request = m.FindCoordinatorRequest(key_type=1, coordinator_keys=[self.topic])
-        with self.brokers.connect() as connection:
-            answer = eventually(
-                lambda: connection.call(request, m.FindCoordinatorResponse).coordinators[0],
-                lambda found: found.error_code == ErrorCode.NONE,
-            )
-        return self.brokers.connect(answer.node_id)
+        return self.brokers.connect(self.brokers.coordinator(self.topic, key_type=1))
 
     def initialise(self) -> None:
         """The next producer epoch, which fences the ones before."""
