@@ -29,18 +29,18 @@ def properties(folder: Path, node_id: int, roles: str, listener: str, voters: st
     return path
 
 
-def start(path: Path, *python: str) -> "subprocess.Popen[bytes]":
-    """A node, formatted, that writes its log beside its properties."""
-    flags = ("broker", str(path), "--format", "--cluster-id", CLUSTER_ID)
+def start(path: Path, *python: str, is_new: bool = True) -> "subprocess.Popen[bytes]":
+    """A node, formatted when it is new, that writes its log beside its properties."""
+    flags = ("broker", str(path), *(("--format", "--cluster-id", CLUSTER_ID) if is_new else ()))
     with path.with_suffix(".out").open("wb") as out:
         return subprocess.Popen([sys.executable, *(python or ("-m", "holdwater")), *flags], stdout=out, stderr=out)
 
 
 @contextmanager
-def running(path: Path) -> Iterator[Path]:
-    """A node, formatted and started; yields its log."""
+def running(path: Path, *, is_new: bool = True) -> Iterator[Path]:
+    """A node, started; yields its log."""
     log = path.with_suffix(".out")
-    process = start(path)
+    process = start(path, is_new=is_new)
     try:
         yield log
     finally:
@@ -111,6 +111,46 @@ def test_a_node_that_nobody_lets_in_stops_when_it_is_told_to(tmp_path: Path) -> 
     said = log.read_text()
     assert "stopped cleanly" in said
     assert " ready\n" not in said
+
+
+TOLD_AT_ONCE = """
+import os, signal, sys
+if sys.argv[1] == "asyncio":
+    sys.modules["uvloop"] = None
+from holdwater.cli.main import main
+from holdwater.node import main as node
+
+def told(*_, **__):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+def load(opened, really=node.OpenedNode.load):
+    told()
+    yield from (0, 0, 0)  # slices of a long load
+    yield from really(opened)
+
+def make(*given, really=node.Broker):
+    told()
+    return really(*given)
+
+node.OpenedNode.load, node.Broker = (load, node.Broker) if sys.argv[2] == "load" else (node.OpenedNode.load, make)
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+@pytest.mark.parametrize(("moment", "last"), [("load", "stopped before its data was loaded"), ("make", "stopped cleanly")])
+def test_a_node_that_has_only_begun_stops_when_it_is_told_to(tmp_path: Path, loop: str, moment: str, last: str) -> None:
+    (node,) = make_plan(brokers=1, host="127.0.0.1", port=0, racks=[], settings={}).nodes
+    path = properties(tmp_path, 1, "controller", f"CONTROLLER://127.0.0.1:{node.controller_port}", f"1@127.0.0.1:{node.controller_port}")
+    process = start(path, "-c", TOLD_AT_ONCE, loop, moment)
+    try:
+        assert process.wait(40) == 0
+    finally:
+        process.kill()
+    said = path.with_suffix(".out").read_text()
+    assert last in said.splitlines()[-1]
+    with running(path, is_new=False) as log:
+        wait_for(log, " ready\n")
 
 
 def refused(*flags: str) -> tuple[int, str]:

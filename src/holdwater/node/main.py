@@ -95,14 +95,18 @@ async def _serve(
     wait_for_brokers: int,
     cluster_id: str | None,
 ) -> None:
+    loop = asyncio.get_running_loop()
+    told = _ToldToStop(loop)
     rng = Rng(secrets.randbits(52))
     opened = OpenedNode(RealDisk(), config, rng.fork(), wall_ms, cluster_id)
     for _ in opened.load():
         await asyncio.sleep(0)
+        if told.once.is_set():
+            note("stopped before its data was loaded; the next start loads it from where it was")
+            return
     for line in opened.events():
         note(line)
     note("data loaded; ready when a majority of controllers has let this node in")
-    loop = asyncio.get_running_loop()
     server = Server(loop, config.int("socket.request.max.bytes"), config.int("max.connections"), note)
     broker = Broker(
         config,
@@ -119,7 +123,7 @@ async def _serve(
     server.run(broker)  # before anything is accepted: what came in for the controller has been waiting in its socket's queue
     await _listen(server, broker, sockets)
     ready = asyncio.ensure_future(_become_ready(server, broker, sockets, on_ready, wait_for_brokers))
-    problem = await _until_stopped(loop, server, ready)
+    problem = await _until_stopped(told, server, ready)
     marks = {p.topic_partition: p.replica.high_watermark for p in broker.replicas.hosted() if p.replica is not None}
     server.shut()
     opened.close(broker.lifecycle.broker_epoch, marks)
@@ -158,33 +162,41 @@ def _is_in_its_cluster(broker: Broker) -> bool:
     return broker.lifecycle.was_unfenced if broker.config.is_broker else broker.metadata.quorum.leader_id >= 0
 
 
-async def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server, ready: asyncio.Future[None]) -> BaseException | None:
-    """Until a signal has been obeyed, or the broker has failed, which is raised.
+class _ToldToStop:
+    """SIGTERM and SIGINT of this process, from the moment this is made; the second one ends it at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.once = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self.once.is_set():
+            note("told to stop a second time: stopping at once")
+            os._exit(1)
+        self.once.set()
+
+
+async def _until_stopped(told: _ToldToStop, server: Server, ready: asyncio.Future[None]) -> BaseException | None:
+    """Until this node has stopped as it was told to, or the broker has failed, which is raised.
 
     A node that can't become ready stops in order too, as it may be a leader already; returns why it could not.
     """
-    stopped = asyncio.Event()
-    stopping = False
-
-    def on_signal() -> None:
-        nonlocal stopping
-        if stopping:
-            note("told to stop a second time: stopping at once")
-            os._exit(1)
-        stopping = True
+    asked, stopped = asyncio.ensure_future(told.once.wait()), asyncio.Event()
+    await asyncio.wait({asked, server.failed, ready}, return_when=asyncio.FIRST_COMPLETED)
+    problem = None
+    if ready.done():
+        problem = ready.exception()
+        if problem is None:
+            await asyncio.wait({asked, server.failed}, return_when=asyncio.FIRST_COMPLETED)
+    ready.cancel()
+    told.once.set()  # when it stops by itself, a signal is the second word
+    if not server.failed.done():
         note("stopping: leaders move away first")
         server.stop(stopped.set)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    waiting = asyncio.ensure_future(stopped.wait())
-    await asyncio.wait({waiting, server.failed, ready}, return_when=asyncio.FIRST_COMPLETED)
-    problem = ready.exception() if ready.done() else None
-    if problem is not None and not stopping:
-        on_signal()
-    await asyncio.wait({waiting, server.failed}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    ready.cancel()
+        waiting = asyncio.ensure_future(stopped.wait())
+        await asyncio.wait({waiting, server.failed}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
     if server.failed.done():
         server.failed.result()
     return problem

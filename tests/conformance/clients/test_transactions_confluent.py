@@ -1,6 +1,7 @@
 """Transactions of librdkafka's producers: what read_committed readers see, fencing, offsets in transactions, time-outs."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,6 +36,12 @@ class Transactor:
         self.producer.begin_transaction()
         self.send(topic, *values)
         (self.producer.commit_transaction if commit else self.producer.abort_transaction)(30)
+
+
+def refused_with(ask: Callable[[], object]) -> KafkaError:
+    with pytest.raises(KafkaException) as refused:
+        ask()
+    return refused.value.args[0]
 
 
 def ends(kafka: Brokers, topic: str, isolation: IsolationLevel) -> list[int]:
@@ -95,9 +102,7 @@ def test_a_second_producer_of_the_same_id_fences_the_first(kafka: Brokers, share
     second = Transactor(kafka, shared)  # aborts what the first has open
     assert read_all(kafka, shared)[0] == ["kept"]
     second.transaction(shared, "from the second", commit=True)
-    with pytest.raises(KafkaException) as refused:
-        first.producer.commit_transaction(30)
-    error = refused.value.args[0]
+    error = refused_with(lambda: first.producer.commit_transaction(30))
     assert error.fatal()
     assert error.code() == KafkaError._FENCED  # pyright: ignore[reportPrivateUsage]
     assert read_all(kafka, shared)[0] == ["kept", "from the second"]
@@ -109,9 +114,12 @@ def test_a_fenced_producer_writes_nothing(kafka: Brokers, shared: str) -> None:
     first.producer.begin_transaction()
     first.send(shared, "lost with its producer")
     Transactor(kafka, shared)
-    with pytest.raises((KafkaException, SystemError)) as refused:  # flush raises a fatal error, as it is or as a cause
+    # What serves callbacks raises a fatal error, now and then without its text: another call of the same producer says which it was.
+    with pytest.raises((KafkaException, SystemError)):
         first.send(shared, "not even stored")
-    assert "_FENCED" in f"{refused.value!r} {refused.value.__cause__!r}"
+    error = refused_with(lambda: first.producer.commit_transaction(30))
+    assert error.fatal()
+    assert error.code() == KafkaError._FENCED  # pyright: ignore[reportPrivateUsage]
     assert read_all(kafka, shared, isolation="read_uncommitted")[0] == ["lost with its producer"]
 
 
@@ -122,9 +130,8 @@ def test_a_transaction_left_open_is_aborted_when_its_time_is_over(kafka: Brokers
     fill(kafka, shared, 6)
     assert read_all(kafka, shared)[0] == []
     eventually(lambda: read_all(kafka, shared)[0], lambda found: found == ["0"])
-    with pytest.raises(KafkaException) as refused:
-        one.producer.commit_transaction(30)
-    assert refused.value.args[0].fatal() or refused.value.args[0].txn_requires_abort()
+    error = refused_with(lambda: one.producer.commit_transaction(30))
+    assert error.fatal() or error.txn_requires_abort()
     assert read_all(kafka, shared)[0] == ["0"]
     Transactor(kafka, shared).transaction(shared, "the next one", commit=True)
     assert read_all(kafka, shared)[0] == ["0", "the next one"]
@@ -175,9 +182,7 @@ def test_a_member_that_has_left_commits_no_offsets(kafka: Brokers, shared: str, 
     other = Member(kafka, shared, [shared], **PROTOCOLS[protocol])
     other.until(lambda: len(other.taken) == 6)
     one.producer.begin_transaction()
-    with pytest.raises(KafkaException) as refused:
-        one.producer.send_offsets_to_transaction([TopicPartition(shared, 0, 1)], metadata, 30)
-    error = refused.value.args[0]
+    error = refused_with(lambda: one.producer.send_offsets_to_transaction([TopicPartition(shared, 0, 1)], metadata, 30))
     assert error.txn_requires_abort()
     assert error.code() == KafkaError.UNKNOWN_MEMBER_ID
     one.producer.abort_transaction(30)
