@@ -43,11 +43,17 @@ def cluster(kind: str, folder: Path) -> Iterator[Bounced]:
 
 
 class Application:
-    """The word count as a process."""
+    """The word count as a process, with an empty state directory.
+
+    An application that was killed begins with another one: it would not believe what stands in the old one, and RocksDB refuses a store that
+    was killed while it was made.
+    """
 
     def __init__(self, programs: Programs, kafka: Brokers, folder: Path) -> None:
+        folder.mkdir()
         command = programs.command("WordCount", bootstrap(kafka), "word-count", "lines", "counts", str(folder / "state"))
-        self._errors = (folder / "streams.err").open("ab")
+        self._error_log = folder / "streams.err"
+        self._errors = self._error_log.open("ab")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True)
         self.states: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -57,6 +63,9 @@ class Application:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.states.append(line.strip())
+
+    def check_alive(self) -> None:
+        assert self.process.poll() is None, f"the application has ended: {self._error_log.read_text()[-3000:]}"
 
     def stop(self) -> None:
         """End its standard input; it must stop in order."""
@@ -102,9 +111,10 @@ class Counts:
         self._consumer.assign([TopicPartition("counts", partition, 0) for partition in range(PARTITIONS)])
         self.last: dict[str, int] = {}
 
-    def until(self, expected: dict[str, int], seconds: float) -> None:
+    def until(self, expected: dict[str, int], seconds: float, application: Application) -> None:
         deadline = time.monotonic() + seconds
         while self.last != expected:
+            application.check_alive()
             wrong = {word: (self.last.get(word), count) for word, count in expected.items() if self.last.get(word) != count}
             assert time.monotonic() < deadline, f"{len(wrong)} words are not at their count: {list(wrong.items())[:5]}"
             self._take()
@@ -140,21 +150,22 @@ def test_words_are_counted_exactly_once_though_brokers_and_the_application_are_k
         kafka = bounced.kafka
         kafka.create_topic("lines", PARTITIONS)
         kafka.create_topic("counts", PARTITIONS)
-        application = Application(programs, kafka, tmp_path)
+        application = Application(programs, kafka, tmp_path / "first")
         try:
             writer = threading.Thread(target=_write_slowly, args=(kafka,))
             writer.start()
             deadline = time.monotonic() + 90
             while "READY" not in application.states:
-                assert time.monotonic() < deadline, f"the application did not start: {(tmp_path / 'streams.err').read_text()[-3000:]}"
+                application.check_alive()
+                assert time.monotonic() < deadline, "the application did not start in time"
                 time.sleep(0.1)
             _bounce(bounced, 1)
             application.kill()
-            application = Application(programs, kafka, tmp_path)
+            application = Application(programs, kafka, tmp_path / "second")
             _bounce(bounced, 2)
             writer.join()
             counts = Counts(kafka)
-            counts.until(dict(expected), 180)
+            counts.until(dict(expected), 180, application)
             counts.close()
         except BaseException:
             application.kill()

@@ -124,7 +124,7 @@ def test_a_fenced_producer_writes_nothing(kafka: Brokers, shared: str) -> None:
 
 
 def test_a_transaction_left_open_is_aborted_when_its_time_is_over(kafka: Brokers, shared: str) -> None:
-    one = Transactor(kafka, shared, **{"transaction.timeout.ms": 1500})
+    one = Transactor(kafka, shared, **{"transaction.timeout.ms": 6000})
     one.producer.begin_transaction()
     one.send(shared, "given up")
     fill(kafka, shared, 6)

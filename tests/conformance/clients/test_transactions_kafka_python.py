@@ -53,7 +53,7 @@ def test_its_own_read_committed_consumer(kafka: Brokers, shared: str) -> None:
     one.begin_transaction()
     send(one, shared, "open")
     for isolation, found in (("read_committed", ["kept", "kept"]), ("read_uncommitted", ["kept", "gone", "kept", "open"])):
-        reader = KafkaConsumer(bootstrap_servers=bootstrap(kafka), group_id=None, isolation_level=isolation, consumer_timeout_ms=800)
+        reader = KafkaConsumer(bootstrap_servers=bootstrap(kafka), group_id=None, isolation_level=isolation, consumer_timeout_ms=2500)
         reader.assign([TopicPartition(shared, 0)])
         reader.seek_to_beginning()
         assert [record.value.decode() for record in reader] == found
