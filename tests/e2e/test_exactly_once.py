@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Semaphore, Thread
 from typing import Any
 
 import pytest
@@ -18,11 +18,13 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaException, Producer, 
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from tests.support.cluster import RunningCluster, eventually, running
+from tests.support.group_progress import QUICK_SESSIONS
 from tests.support.refusing_coordinator import refuse_offsets
 
 from holdwater.kernel.errors import ErrorCode
 
 PARTITIONS = 9
+_PORTION_S = 4.0
 SOURCE, TARGET, GROUP = "source", "target", "copiers"
 
 
@@ -75,24 +77,40 @@ def copying(cluster: RunningCluster, protocol: str, folder: Path, count: int = 3
 
 
 class Source(Thread):
-    """Writes numbered messages all through the test, at a steady rate."""
+    """Writes numbered messages in portions, each when it is told to, and in about four seconds."""
 
-    def __init__(self, bootstrap: str, count: int, seconds: float) -> None:
+    def __init__(self, bootstrap: str, count: int, portions: int) -> None:
         super().__init__()
         self._config: dict[str, Any] = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 20}
         self._count = count
-        self._rate = count / seconds
-        self.left = count
+        self._portion = -(-count // portions)
+        self._told = Semaphore(0)
+        self.is_over = False
+        self.written = 0
+        """Portions that are acknowledged whole."""
         self.start()
+
+    def write_on(self) -> None:
+        self._told.release()
 
     def run(self) -> None:
         producer = Producer(self._config)
-        began = time.monotonic()
-        for number in range(self._count):
-            if number > (time.monotonic() - began) * self._rate:
-                producer.poll(0.1)
-            producer.produce(SOURCE, key=str(number), value=str(number), partition=number % PARTITIONS)
-        self.left = producer.flush(120)
+        for first in range(0, self._count, self._portion):
+            self._told.acquire()
+            if self.is_over:
+                return
+            began = time.monotonic()
+            for number in range(first, min(first + self._portion, self._count)):
+                if number - first > (time.monotonic() - began) * self._portion / _PORTION_S:
+                    producer.poll(0.1)
+                producer.produce(SOURCE, key=str(number), value=str(number), partition=number % PARTITIONS)
+            assert producer.flush(120) == 0
+            self.written += 1
+
+    def end(self) -> None:
+        self.is_over = True
+        self.write_on()
+        self.join()
 
 
 def lag(bootstrap: str) -> int:
@@ -145,32 +163,41 @@ def ends(bootstrap: str, isolation: IsolationLevel) -> list[int]:
     return [answer.result(30).offset for answer in found.values()]
 
 
-def bounce(cluster: RunningCluster, copiers: Copiers, *, hard: bool, rounds: int) -> None:
-    """Brokers one after the other, and a copier with each."""
-    for number in range(rounds):
-        broker = 1 + number % 3
-        (cluster.kill if hard else cluster.stop)(broker)
-        copiers.kill(number % 3)
-        time.sleep(1)
-        cluster.start(broker)
+def until_copied(bootstrap: str, copiers: Copiers, source: Source, portions: int, limit_s: float) -> None:
+    """Wait until so many portions have been written and copied."""
+    deadline = time.monotonic() + limit_s
+    while source.written < portions or lag(bootstrap) > 0:
+        assert time.monotonic() < deadline, f"{source.written} of {portions} portions written, not all copied\n{copiers.said()[-3000:]}"
         copiers.look_after()
-        time.sleep(1)
+        time.sleep(0.2)
+
+
+def bounce(cluster: RunningCluster, copiers: Copiers, number: int, *, hard: bool) -> None:
+    """One broker and one copier."""
+    broker = 1 + number % 3
+    (cluster.kill if hard else cluster.stop)(broker)
+    copiers.kill(number % 3)
+    time.sleep(1)
+    cluster.start(broker)
 
 
 def copy_all(tmp_path: Path, count: int, protocol: str, *, hard: bool, rounds: int, limit_s: float) -> None:
-    with running(tmp_path / "cluster") as cluster:
+    """Each round bounces in the middle of a portion, which must be copied before the next begins: every bounce meets a group at work."""
+    with running(tmp_path / "cluster", settings=QUICK_SESSIONS) as cluster:
         cluster.create_topic(SOURCE, PARTITIONS)
         cluster.create_topic(TARGET, PARTITIONS)
-        source = Source(cluster.bootstrap, count, 5.0 * rounds)
-        with copying(cluster, protocol, tmp_path) as copiers:
-            bounce(cluster, copiers, hard=hard, rounds=rounds)
-            source.join()
-            assert source.left == 0
-            deadline = time.monotonic() + limit_s
-            while (left := lag(cluster.bootstrap)) > 0:
-                assert time.monotonic() < deadline, f"{left} messages were never copied\n{copiers.said()[-3000:]}"
-                copiers.look_after()
-                time.sleep(0.5)
+        source = Source(cluster.bootstrap, count, rounds + 1)
+        try:
+            with copying(cluster, protocol, tmp_path) as copiers:
+                source.write_on()
+                until_copied(cluster.bootstrap, copiers, source, 1, limit_s)
+                for number in range(rounds):
+                    source.write_on()
+                    time.sleep(1)
+                    bounce(cluster, copiers, number, hard=hard)
+                    until_copied(cluster.bootstrap, copiers, source, number + 2, limit_s)
+        finally:
+            source.end()
         high = ends(cluster.bootstrap, IsolationLevel.READ_UNCOMMITTED)  # no transaction hangs: every one ends within its timeout
         eventually(lambda: ends(cluster.bootstrap, IsolationLevel.READ_COMMITTED), lambda stable: stable >= high, seconds=45)
         found = read_committed(cluster.bootstrap)

@@ -3,11 +3,14 @@
     python -m tests.support.transactional_copier BOOTSTRAP INPUT OUTPUT GROUP TRANSACTIONAL_ID [BATCH] [PROTOCOL]
 
 The shape of Kafka's TransactionalMessageCopier. It may be killed at any moment, and goes on until it is. It prints one line for each transaction
-that it has committed or aborted, and ends with 3 when its client cannot go on (fenced, fatal, or stranded), to be started again.
+that it has committed or aborted, and ends with 3 when its client cannot go on (fenced, fatal, stranded, or in a call that does not return), to be
+started again.
 """
 
+import os
 import sys
 import time
+from threading import Timer
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -17,6 +20,8 @@ from holdwater.prove.verifiable.failures import strands
 FATAL = 3
 _POLL_S = 0.2
 _SOON_S = 0.2
+_LIMIT_S = 10.0
+"""That each call of the transactional producer is given."""
 
 
 def main() -> int:
@@ -40,7 +45,7 @@ def main() -> int:
         "linger.ms": 5,
     }
     producer = Producer(producer_config)
-    _patiently(lambda: producer.init_transactions(30))
+    _patiently(lambda: producer.init_transactions(_LIMIT_S))
     consumer = Consumer(consumer_config)
     revoked: list[bool] = []
     consumer.subscribe([source], on_revoke=lambda *_: revoked.append(True), on_lost=lambda *_: revoked.append(True))
@@ -89,8 +94,8 @@ def _copy(producer: Producer, consumer: Consumer, taken: list[Message], target: 
                 except BufferError:
                     producer.poll(0.1)
         positions = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
-        _patiently(lambda: producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata(), 30))
-        _patiently(lambda: producer.commit_transaction(30))
+        _patiently(lambda: producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata(), _LIMIT_S))
+        _patiently(lambda: producer.commit_transaction(_LIMIT_S))
     except KafkaException as problem:
         error = problem.args[0]
         if not error.txn_requires_abort() or error.fatal():
@@ -103,9 +108,19 @@ def _copy(producer: Producer, consumer: Consumer, taken: list[Message], target: 
         print(f"committed {len(taken)}", flush=True)
 
 
+def _give_up() -> None:
+    print("a call has not returned in its time", flush=True)
+    os._exit(FATAL)
+
+
 def _patiently(work: Any) -> None:
-    """Do it again while librdkafka says that that may help."""
+    """Do it again while librdkafka says that that may help.
+
+    ``send_offsets_to_transaction`` may never return, whatever timeout it has (docs/compatibility.md): only the end of the process helps then.
+    """
     while True:
+        watch = Timer(_LIMIT_S + 2, _give_up)
+        watch.start()
         try:
             work()
         except KafkaException as problem:
@@ -118,11 +133,13 @@ def _patiently(work: Any) -> None:
             time.sleep(_SOON_S)
         else:
             return
+        finally:
+            watch.cancel()
 
 
 def _abort(producer: Producer) -> None:
     try:
-        _patiently(lambda: producer.abort_transaction(30))
+        _patiently(lambda: producer.abort_transaction(_LIMIT_S))
     except KafkaException as problem:
         print(f"fatal {problem.args[0].name()} {problem.args[0].str()}", flush=True)
         raise SystemExit(FATAL) from problem
