@@ -89,7 +89,8 @@ def bounce(cluster: RunningCluster, processors: Processors, progress: GroupProgr
     progress.until_every_partition_advances()
 
 
-def live_through(tmp_path: Path, protocol: str, seconds: float) -> None:
+def live_through(tmp_path: Path, protocol: str, seconds: float) -> int:
+    """Returns how many messages were processed again."""
     with running(tmp_path / "cluster", settings=QUICK_SESSIONS) as cluster:
         cluster.create_topic(TOPIC, PARTITIONS)
         source = Source(cluster.bootstrap, 300)
@@ -109,9 +110,11 @@ def live_through(tmp_path: Path, protocol: str, seconds: float) -> None:
             source.is_over = True
             processors.end()
         processed = processors.processed()
-        print(f"{rounds} rounds; {len(acknowledged)} acknowledged; {len(processed) - len({*processed})} processed again")
+        again = len(processed) - len({*processed})
+        print(f"{rounds} rounds; {len(acknowledged)} acknowledged; {again} processed again")
         missing = sorted({*acknowledged} - {*processed})
         assert missing == [], f"{len(missing)} of {len(acknowledged)} were committed and never processed"
+        return again
 
 
 @pytest.mark.parametrize("protocol", [pytest.param("classic", marks=pytest.mark.slow), "consumer"])
@@ -122,4 +125,4 @@ def test_nothing_is_lost(tmp_path: Path, protocol: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_nothing_is_lost_in_ten_minutes(tmp_path: Path, protocol: str) -> None:
-    live_through(tmp_path, protocol, 600)
+    assert live_through(tmp_path, protocol, 600) > 0, "no kill fell between processing and commit"

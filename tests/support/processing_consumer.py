@@ -6,12 +6,16 @@ It may be killed at any moment. What is in the file was processed; what is commi
 """
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from holdwater.prove.verifiable.failures import strands
+
+_WORK_S = 0.1
+"""Between what was written down and its commit, so that kills fall there too."""
 
 
 def main() -> int:
@@ -49,6 +53,7 @@ def _process(consumer: Consumer, topic: str, file: Path) -> None:
                 ends[partition] = offset + 1
             processed.flush()
             if ends:
+                time.sleep(_WORK_S)
                 _commit(consumer, [TopicPartition(topic, partition, end) for partition, end in ends.items()])
 
 
