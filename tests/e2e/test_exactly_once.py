@@ -198,6 +198,8 @@ def copy_all(tmp_path: Path, count: int, protocol: str, *, hard: bool, rounds: i
                     until_copied(cluster.bootstrap, copiers, source, number + 2, limit_s)
         finally:
             source.end()
+        hung = {line.split()[0] for line in copiers.said().splitlines() if line.endswith("has not returned in its time")}
+        assert hung <= {"send_offsets_to_transaction"}, "a known fault of librdkafka (docs/compatibility.md), which other calls do not have"
         high = ends(cluster.bootstrap, IsolationLevel.READ_UNCOMMITTED)  # no transaction hangs: every one ends within its timeout
         eventually(lambda: ends(cluster.bootstrap, IsolationLevel.READ_COMMITTED), lambda stable: stable >= high, seconds=45)
         found = read_committed(cluster.bootstrap)

@@ -10,6 +10,7 @@ started again.
 import os
 import sys
 import time
+from collections.abc import Callable
 from threading import Timer
 from typing import Any
 
@@ -45,7 +46,7 @@ def main() -> int:
         "linger.ms": 5,
     }
     producer = Producer(producer_config)
-    _patiently(lambda: producer.init_transactions(_LIMIT_S))
+    _patiently("init_transactions", lambda: producer.init_transactions(_LIMIT_S))
     consumer = Consumer(consumer_config)
     revoked: list[bool] = []
     consumer.subscribe([source], on_revoke=lambda *_: revoked.append(True), on_lost=lambda *_: revoked.append(True))
@@ -94,8 +95,11 @@ def _copy(producer: Producer, consumer: Consumer, taken: list[Message], target: 
                 except BufferError:
                     producer.poll(0.1)
         positions = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
-        _patiently(lambda: producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata(), _LIMIT_S))
-        _patiently(lambda: producer.commit_transaction(_LIMIT_S))
+        _patiently(
+            "send_offsets_to_transaction",
+            lambda: producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata(), _LIMIT_S),
+        )
+        _patiently("commit_transaction", lambda: producer.commit_transaction(_LIMIT_S))
     except KafkaException as problem:
         error = problem.args[0]
         if not error.txn_requires_abort() or error.fatal():
@@ -108,18 +112,18 @@ def _copy(producer: Producer, consumer: Consumer, taken: list[Message], target: 
         print(f"committed {len(taken)}", flush=True)
 
 
-def _give_up() -> None:
-    print("a call has not returned in its time", flush=True)
+def _give_up(name: str) -> None:
+    print(f"{name} has not returned in its time", flush=True)
     os._exit(FATAL)
 
 
-def _patiently(work: Any) -> None:
+def _patiently(name: str, work: Callable[[], object]) -> None:
     """Do it again while librdkafka says that that may help.
 
     ``send_offsets_to_transaction`` may never return, whatever timeout it has (docs/compatibility.md): only the end of the process helps then.
     """
     while True:
-        watch = Timer(_LIMIT_S + 2, _give_up)
+        watch = Timer(_LIMIT_S + 2, _give_up, [name])
         watch.start()
         try:
             work()
@@ -139,7 +143,7 @@ def _patiently(work: Any) -> None:
 
 def _abort(producer: Producer) -> None:
     try:
-        _patiently(lambda: producer.abort_transaction(_LIMIT_S))
+        _patiently("abort_transaction", lambda: producer.abort_transaction(_LIMIT_S))
     except KafkaException as problem:
         print(f"fatal {problem.args[0].name()} {problem.args[0].str()}", flush=True)
         raise SystemExit(FATAL) from problem
