@@ -84,7 +84,7 @@ def bounce(cluster: RunningCluster, processors: Processors, progress: GroupProgr
         progress.until_every_partition_advances()
     broker = cluster.coordinator(GROUP)
     cluster.kill(broker)
-    time.sleep(2)
+    time.sleep(2)  # down long enough that another broker coordinates the group before it is back
     cluster.start(broker)
     progress.until_every_partition_advances()
 

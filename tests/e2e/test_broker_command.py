@@ -120,7 +120,7 @@ if sys.argv[1] == "asyncio":
 from holdwater.cli.main import main
 from holdwater.node import main as node
 
-def told(*_, **__):
+def told():
     os.kill(os.getpid(), signal.SIGTERM)
 
 def load(opened, really=node.OpenedNode.load):

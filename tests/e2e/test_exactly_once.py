@@ -169,7 +169,7 @@ def until_copied(bootstrap: str, copiers: Copiers, source: Source, portions: int
     while source.written < portions or lag(bootstrap) > 0:
         assert time.monotonic() < deadline, f"{source.written} of {portions} portions written, not all copied\n{copiers.said()[-3000:]}"
         copiers.look_after()
-        time.sleep(0.2)
+        time.sleep(0.2)  # each look makes a client
 
 
 def bounce(cluster: RunningCluster, copiers: Copiers, number: int, *, hard: bool) -> None:
@@ -177,7 +177,7 @@ def bounce(cluster: RunningCluster, copiers: Copiers, number: int, *, hard: bool
     broker = 1 + number % 3
     (cluster.kill if hard else cluster.stop)(broker)
     copiers.kill(number % 3)
-    time.sleep(1)
+    time.sleep(1)  # down long enough that others lead and coordinate before it is back
     cluster.start(broker)
 
 
@@ -193,7 +193,7 @@ def copy_all(tmp_path: Path, count: int, protocol: str, *, hard: bool, rounds: i
                 until_copied(cluster.bootstrap, copiers, source, 1, limit_s)
                 for number in range(rounds):
                     source.write_on()
-                    time.sleep(1)
+                    time.sleep(1)  # into the portion, which takes _PORTION_S to write
                     bounce(cluster, copiers, number, hard=hard)
                     until_copied(cluster.bootstrap, copiers, source, number + 2, limit_s)
         finally:

@@ -32,6 +32,7 @@ class GroupProgress:
             except KafkaException:
                 if time.monotonic() > deadline:
                     raise
+                time.sleep(0.2)  # a refusal may come at once, and each look makes a client
             finally:
                 consumer.close()
 
