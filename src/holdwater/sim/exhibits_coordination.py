@@ -110,6 +110,18 @@ _MIGRATION = (
         (Change("core.groups.upgrade", "_as_consumer", "        assigned=owned,\n", ""),),
     ),
     PlantedBug(
+        "epochs-begin-anew-on-upgrade",
+        "when a classic group becomes a consumer group, its epochs begin at the first one, whatever its generation was",
+        ("C1",),
+        (Change("core.groups.upgrade", "upgraded", "epoch = max(group.generation, FIRST_EPOCH)", "epoch = FIRST_EPOCH"),),
+    ),
+    PlantedBug(
+        "generation-begins-anew-on-downgrade",
+        "when a consumer group becomes a classic group, its generations begin anew, whatever its group epoch was",
+        ("C1",),
+        (Change("core.groups.downgrade", "Downgrades._begin", "group.generation = epoch", "group.generation = 0"),),
+    ),
+    PlantedBug(
         "classic-generation-not-checked-in-a-consumer-group",
         "a member that speaks the classic protocol commits in a consumer group whatever its generation is",
         ("C3",),

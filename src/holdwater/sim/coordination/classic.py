@@ -161,7 +161,7 @@ class ClassicMember(Member):
             return  # it has left while it was asking
         indexes = _assigned(response.assignment)
         self.trace.line(self.name, f"owns {indexes} in generation {self.generation} of {self.plan.name}")
-        self.ledger.synced(self.instance_id or self.member_id, self.generation, indexes, self.scheduler.now_us)
+        self.ledger.synced(self.member_id, self.generation, indexes, self.scheduler.now_us, instance_id=self.instance_id)
         if all(index in indexes for index in (*self.tenures, *self._owned_said)):
             self._count_on(indexes)
             self.is_stable = True

@@ -110,19 +110,28 @@ class GroupLedger:
         self._told_us.setdefault((member_id, generation), now_us)
 
     def joined(self, member_id: str, generation: int, asked_us: int) -> None:
-        """C1: a generation that is told to who asked after an assignment of generation g was told is g or higher."""
-        before = -1 if self.has_leases else self.generation_before(asked_us)
+        """C1: a generation that is told to who asked after an assignment of generation g was told is g or higher.
+
+        Where members of KIP-848 may be each has a member epoch of its own: there g is the one that the member itself was told.
+        """
+        if self.has_leases:
+            told_us, before = self._epochs.get(member_id, (NEVER_US, -1))
+            before = before if told_us < asked_us else -1
+        else:
+            before = self.generation_before(asked_us)
         if generation < before:
             raise SafetyViolation("C1", f"{self.name}: {member_id} joined generation {generation}, generation {before} had its assignment")
 
-    def synced(self, who: str, generation: int, partitions: list[int], now_us: int) -> None:
-        """C2: in one generation a partition is assigned to one member. ``who``: instance id, else member id.
+    def synced(self, member_id: str, generation: int, partitions: list[int], now_us: int, *, instance_id: str | None = None) -> None:
+        """A classic member was told its assignment. C2: in one generation a partition is assigned to one member.
 
         Not where members of KIP-848 come and go: there what each member may have is judged by leases.
         """
         if not self._synced or self._synced[-1][1] < generation:
             self._history.count("group-generation")
             self._synced.append((now_us, generation))
+        self._epochs[member_id] = (now_us, generation)
+        who = instance_id or member_id
         for index in partitions if not self.has_leases else ():
             other = self._owners.setdefault((generation, index), who)
             if other != who:

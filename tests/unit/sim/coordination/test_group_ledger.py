@@ -40,6 +40,14 @@ class TestGenerations:
         assert found(lambda: made.joined("b", 5, asked_us=200)) == ""
         assert found(lambda: made.joined("b", 4, asked_us=200)) == "C1"
 
+    def test_beside_members_of_kip_848_each_classic_member_counts_for_itself(self) -> None:
+        made = ledger(has_leases=True)
+        made.synced("a", 5, [0], 100, instance_id="one")
+        assert found(lambda: made.joined("b", 4, asked_us=200)) == ""  # its member epoch may be behind
+        assert found(lambda: made.joined("a", 4, asked_us=90)) == ""  # asked before it was told
+        assert found(lambda: made.joined("a", 5, asked_us=200)) == ""
+        assert found(lambda: made.joined("a", 4, asked_us=200)) == "C1"
+
     def test_a_partition_has_one_owner_in_a_generation(self) -> None:
         made = ledger()
         made.synced("a", 5, [0, 1], 100)
