@@ -16,7 +16,7 @@ from holdwater.storage.segment import sync_path
 class LeaderEpochs:
     """Entries of (leader epoch, start offset) in memory and in the file."""
 
-    __slots__ = ("_deferred", "_disk", "_epochs", "_path", "_starts", "_unsynced")
+    __slots__ = ("_deferred", "_disk", "_epochs", "_path", "_starts", "_unsynced", "is_behind")
 
     def __init__(self, disk: Disk, directory: str) -> None:
         self._disk = disk
@@ -25,6 +25,8 @@ class LeaderEpochs:
         self._starts: list[int] = []
         self._unsynced = False
         self._deferred = False
+        self.is_behind = False
+        """Whether the file says something else: changes were deferred, and not stored since."""
 
     def load(self) -> bool:
         """Read the file. Returns whether it could be trusted: a damaged one, or none, leaves the cache empty."""
@@ -71,9 +73,9 @@ class LeaderEpochs:
         self._replace([*epochs[:keep], epoch], [*starts[:keep], start_offset])
 
     def drop_from(self, offset: int) -> None:
-        """Forget epochs that start at or above ``offset`` (the log was cut there)."""
+        """Forget epochs that start at or above ``offset`` (the log was cut there). A file that was left behind is written anew too."""
         keep = bisect_left(self._starts, offset)
-        if keep < len(self._starts):
+        if keep < len(self._starts) or self.is_behind:
             self._replace(self._epochs[:keep], self._starts[:keep])
 
     def start_at(self, offset: int) -> None:
@@ -92,20 +94,15 @@ class LeaderEpochs:
         self._replace(self._epochs, self._starts)
 
     def keep_file(self) -> None:
-        """End ``defer`` and leave the file as it was until the next change."""
+        """End ``defer`` and leave the file as it was until the next change, or the next cut."""
         self._deferred = False
-
-    @property
-    def changed(self) -> bool:
-        """Whether the file is behind."""
-        return self._unsynced
 
     def clear(self) -> None:
         """Forget everything, durably: recovery takes the first entry for a log start, and the log may start lower from now on."""
         if self._disk.exists(self._path):
             self._write([], [], durable=True)
         self._epochs, self._starts = [], []
-        self._unsynced = False
+        self._unsynced = self.is_behind = False
 
     def end_offset_for(self, epoch: int, log_end_offset: int) -> EpochEnd | None:
         """The largest known epoch not above ``epoch`` and where it ends."""
@@ -133,6 +130,7 @@ class LeaderEpochs:
         """Take new entries, the file first: after a failed write the cache says what the file says."""
         if not self._deferred:
             self._write(epochs, starts, durable=False)
+        self.is_behind = self._deferred
         self._epochs, self._starts = epochs, starts
         self._unsynced = True
 

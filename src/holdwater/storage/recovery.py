@@ -220,7 +220,7 @@ class _Loading:
             reason = f"the log ends at offset {log.log_end_offset}, but everything below {recovery_point} had been synced"
             self.damage = Damage(path, 0, log.log_end_offset, reason)
         log.damage = self.damage
-        if log.damage is None and (self.epochs.changed or not self.epochs_trusted):
+        if log.damage is None and (self.epochs.is_behind or not self.epochs_trusted):
             self.epochs.store()
         else:
             self.epochs.keep_file()  # what is damaged stays as it was found

@@ -280,6 +280,32 @@ def test_damage_in_an_earlier_segment_keeps_the_later_ones() -> None:
     assert [name for name in disk.list_directory(DIRECTORY) if name.endswith(".log")] == ["00000000000000000009.log"]
 
 
+@pytest.mark.parametrize("stale", ["0\n1\n1 0\n", "0\n3\n1 0\n2 2\n3 4\n"])
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_cut_of_damage_brings_the_epoch_file_to_what_the_batches_say(stale: str, clean: bool) -> None:
+    """A power loss has left an older file, or a newer one; the damaged log stayed as it was found, and then it is cut: seed 321570."""
+    disk = new_disk()
+    log = new_log(disk)
+    fill(log, 1, 1, epoch=1)
+    fill(log, 1, 1, 1, epoch=2)
+    size = len(disk.read_file(FIRST)) // 5
+    disk.damage(FIRST, 3 * size + 65, 1)
+    overwrite(disk, f"{DIRECTORY}/leader-epoch-checkpoint", stale.encode())
+    again = reopen(disk, recovery_point=1, high_watermark=5)
+    assert again.damage is not None
+    assert disk.read_file(f"{DIRECTORY}/leader-epoch-checkpoint") == stale.encode()
+    again.truncate_to(3)
+    fill(again, 1, 1, epoch=2)
+    if clean:
+        again.close()
+    else:
+        again.sync()
+    disk.power_loss()
+    last = reopen(disk, clean=clean, recovery_point=5, high_watermark=5)
+    assert last.damage is None
+    assert last.epoch_entries() == again.epoch_entries() == [(1, 0), (2, 2)]
+
+
 def test_a_log_that_ends_below_what_was_synced_is_damaged() -> None:
     disk = new_disk()
     log = new_log(disk)
