@@ -292,6 +292,12 @@ _PRODUCERS = (
         ("P9", "P1"),
         (Change("storage.recovery", "_Loading._take_in", "replay(", "(lambda *_: None)("),),
     ),
+    PlantedBug(
+        "epoch-file-stays-behind",
+        "a damaged log that is cut keeps the leader-epoch file that a power loss has left, older or newer than its batches",
+        ("crash", "R8"),
+        (Change("storage.epochs", "LeaderEpochs.drop_from", " or self.is_behind", ""),),
+    ),
 )
 
 _QUORUM = (

@@ -673,6 +673,7 @@ class PartitionLog:
 
         Between them the log may be used and cut, not closed.
         """
+        invariant(self.damage is not None or not self._epochs.is_behind, f"{self.path}: its leader-epoch file is behind what it holds")
         job = SyncJob(self._disk, self.path, self._end, self._cut_count)
         self._unsynced.fill(job, self._active, self._epochs, has_records=self._end > self._synced)
         self._chain.hold_open()
