@@ -16,6 +16,7 @@ from holdwater.core.transactions.transaction import (
     BUMPING_VERSION,
     CLASSIC_VERSION,
     COMPLETE,
+    HIGHEST_EPOCH,
     LAST_GIVEN_EPOCH,
     NO_PRODUCER_EPOCH,
     NO_PRODUCER_ID,
@@ -136,10 +137,13 @@ def _judge_bumping(entry: Entry, claim: ProducerClaim, committed: bool) -> Verdi
 
 
 def _is_retry(now: Transaction, claim: ProducerClaim) -> bool:
-    """Whether the producer asks for what it has got: its producer epoch was bumped since, or its producer id exchanged."""
+    """Whether the producer asks for what it has got: its producer epoch was bumped since, or its producer id exchanged.
+
+    The highest epoch is nobody's: a transaction that is complete with it was aborted to fence its producer, before transaction version 2.
+    """
     if claim.producer_id == now.previous_producer_id and claim.producer_epoch == LAST_GIVEN_EPOCH and now.producer_epoch == 0:
         return True
-    return claim.producer_id == now.producer_id and claim.producer_epoch + 1 == now.producer_epoch
+    return claim.producer_id == now.producer_id and claim.producer_epoch + 1 == now.producer_epoch < HIGHEST_EPOCH
 
 
 def _after(change: Change) -> Transaction | None:

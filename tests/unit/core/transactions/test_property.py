@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.coordinator import Entry
 from tests.unit.core.transactions.stage import BUMPING, CLASSIC, Stage
@@ -338,6 +338,12 @@ STEPS = (
     first_epoch=st.sampled_from((0, LAST_GIVEN_EPOCH - 2)),
     transaction_version=st.sampled_from((1, 2, 2, 2)),
     steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 5), st.integers(0, 11)), min_size=20, max_size=80),
+)
+@example(
+    generations=(BUMPING, CLASSIC, BUMPING),
+    first_epoch=LAST_GIVEN_EPOCH - 2,
+    transaction_version=1,
+    steps=[("init", 0, 0), ("init", 1, 0), ("add", 0, 0), *[("init", 0, 0)] * 15, ("abort_transaction", 0, 0), ("abort_transaction", 0, 0)],
 )
 def test_any_interleaving(
     generations: tuple[int, int, int], first_epoch: int, transaction_version: int, steps: list[tuple[str, int, int]]
